@@ -1,0 +1,25 @@
+# The public names, by hand: read by type checkers, and by lazy_loader in __init__.py.
+from . import datasets as datasets
+
+# In a source checkout it is the folder models/, which mypy cannot see as part of unmix; in an
+# installed unmix it can.
+from . import models as models  # type: ignore[attr-defined, unused-ignore]
+from .assign import align as align
+from .assign import draw_assignments as draw_assignments
+from .assign import responsibilities as responsibilities
+from .check import compare as compare
+from .check import crosscheck as crosscheck
+from .derive import Derivation as Derivation
+from .derive import bayes_rule as bayes_rule
+from .derive import derive as derive
+from .errors import UnmixError as UnmixError
+from .errors import UnmixWarning as UnmixWarning
+from .infer import EMResult as EMResult
+from .infer import em as em
+from .infer import sample as sample
+from .io import load as load
+from .io import save as save
+from .show import explain as explain
+from .show import summary as summary
+
+__version__: str

@@ -1,0 +1,384 @@
+"""`derive`: everything that a declared mixture implies, found once and checked before it is used.
+
+From the model's own graph: log p(z_i = k | θ) and log p(x_i | z_i = k, θ) as functions of
+constrained θ, batched over draws; the component axes of θ; the permutations of components that
+leave the model unchanged. It is exact or it refuses: at random points and random ``z`` the change
+of the model's full log-density must equal the change in the derived table.
+"""
+
+import weakref
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.type import TensorType
+
+from unmix.derive import bayes
+from unmix.derive.compiling import compile_table
+from unmix.derive.components import (
+    Components,
+    find_axes,
+    find_symmetry,
+    pair_families,
+    spread_axes,
+)
+from unmix.derive.latent import Latent
+from unmix.derive.opened import Opened, freeze_data, open_model
+from unmix.derive.space import Space
+from unmix.derive.table import TableGraph, build_table
+from unmix.derive.verify import Verification, verify
+from unmix.errors import UnmixError
+
+Theta = Mapping[str, NDArray]
+
+# Numbers in one block of a streamed table: 2^20 float64 are 8 MiB, and a handful of temporaries of
+# that size stay near the cache whatever the number of draws.
+BLOCK = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """What a declared mixture implies.
+
+    Attributes
+    ----------
+    model
+        The user's model.
+    opened, data, space, table
+        Its log-density term by term, the frozen data, the coordinates of θ, the table's graph.
+    components
+        Component axes, families and symmetry of θ.
+    verification
+        How the table was checked against the model's full log-density.
+    """
+
+    model: pm.Model
+    opened: Opened
+    data: dict[Variable, Variable]
+    space: Space
+    table: TableGraph
+    components: Components
+    verification: Verification
+
+    # -- what it is about --------------------------------------------------------------------
+
+    @property
+    def latent(self) -> Latent:
+        """The latent assignment ``z``."""
+        return self.opened.latent
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.table.n_components
+
+    @property
+    def n_obs(self) -> int:
+        """Number of elements of ``z``; an observation is what has one."""
+        return int(np.prod(self.table.z_shape))
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all of θ, in the model's order."""
+        return tuple(self.opened.theta)
+
+    @cached_property
+    def touched(self) -> tuple[str, ...]:
+        """Names of the parameters that the table depends on: those p(x | θ) is a function of."""
+        above = set(ancestors([self.table.log_prior, self.table.log_likelihood]))
+        return tuple(name for name, value in self.opened.theta.items() if value in above)
+
+    @cached_property
+    def local(self) -> tuple[str, ...]:
+        """Free variables whose own density depends on ``z``: further latents, not parameters."""
+        return tuple(name for name in self.opened.assignment_terms if name in self.opened.theta)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Constrained shape of each parameter."""
+        return {n: np.shape(v) for n, v in self.space.constrain(self.space.initial).items()}
+
+    @cached_property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Dimension names of each parameter: the model's, or ``name_dim_i`` as PyMC names them."""
+        declared = self.model.named_vars_to_dims
+        return {
+            name: tuple(
+                dim if dim is not None else f"{name}_dim_{i}"
+                for i, dim in enumerate(declared.get(name) or (None,) * len(shape))
+            )
+            for name, shape in self.shapes.items()
+        }
+
+    @cached_property
+    def component_labels(self) -> NDArray:
+        """Names of the components: the model's coordinates where it has them, else 0, …, K−1."""
+        for name, axis in self.components.axes.items():
+            dims = self.model.named_vars_to_dims.get(name)
+            coords = self.model.coords.get(dims[axis]) if dims else None
+            if coords is not None and len(coords) == self.n_components:
+                return np.asarray(coords)
+        return np.arange(self.n_components)
+
+    @cached_property
+    def obs_labels(self) -> NDArray:
+        """Names of the observations: the model's coordinates where it has them, else 0, …, N−1."""
+        dims = self.model.named_vars_to_dims.get(self.latent.name)
+        coords = self.model.coords.get(dims[0]) if dims and len(dims) == 1 else None
+        if coords is not None and len(coords) == self.n_obs:
+            return np.asarray(coords)
+        return np.arange(self.n_obs)
+
+    @property
+    def road(self) -> str:
+        """Which road evaluates the table."""
+        return "general: the derived graph, evaluated over observations with NumPy"
+
+    # -- the table ---------------------------------------------------------------------------
+
+    @cached_property
+    def _batched(self):
+        inputs = [self.opened.theta[name] for name in self.touched]
+        batched = [TensorType(v.type.dtype, (None, *v.type.shape))(v.name) for v in inputs]
+        outputs = [self.table.log_prior, self.table.log_likelihood]
+        expanded = vectorize_graph(outputs, dict(zip(inputs, batched, strict=True)))
+        return compile_table(batched, expanded)
+
+    def log_terms(self, theta: Theta) -> tuple[NDArray, NDArray]:
+        """Prior and likelihood for a stack of draws, laid out for Bayes' rule.
+
+        Parameters
+        ----------
+        theta
+            Arrays of shape (sample, …) for at least the `touched` parameters.
+
+        Returns
+        -------
+        log_prior
+            log p(z_i = k | θ_s), shape (sample, obs, component), or (sample, 1, component) where
+            every observation has the same prior.
+        log_likelihood
+            log p(x_i | z_i = k, θ_s), shape (sample, obs, component).
+        """
+        values = [np.asarray(theta[name], float) for name in self.touched]
+        samples = len(values[0]) if values else 1
+        log_prior, log_likelihood = self._batched(*values)
+        k, n = self.n_components, self.n_obs
+        log_prior = np.broadcast_to(log_prior, (samples, k, np.shape(log_prior)[-1]))
+        log_likelihood = np.broadcast_to(log_likelihood, (samples, k, n))
+        return np.swapaxes(log_prior, -1, -2), np.swapaxes(log_likelihood, -1, -2)
+
+    def bayes(self, theta: Theta) -> bayes.Terms:
+        """All five terms of Bayes' rule for a stack of draws, (sample, obs, component)."""
+        return bayes.rule(*self.log_terms(theta))
+
+    def blocks(self, samples: int) -> Iterator[slice]:
+        """Slices of consecutive draws whose tables fit the memory of one block."""
+        step = max(1, BLOCK // max(1, self.n_obs * self.n_components))
+        for start in range(0, samples, step):
+            yield slice(start, min(start + step, samples))
+
+    # -- the full density, PyMC's own --------------------------------------------------------
+
+    @cached_property
+    def _elements(self):
+        z = TensorType(self.opened.z.type.dtype, self.table.z_shape)(self.latent.name)
+        terms = vectorize_graph(list(self.opened.terms.values()), {self.opened.z: z, **self.data})
+        return compile_table([*self.opened.theta.values(), z], terms)
+
+    def elements(self, theta: Theta, z: NDArray) -> dict[str, NDArray]:
+        """Every element-wise term of the model's full log-density, as PyMC computes it.
+
+        Parameters
+        ----------
+        theta
+            One point of every parameter, constrained.
+        z
+            Assignments, shape (obs,).
+        """
+        z = np.asarray(z, dtype=self.opened.z.type.dtype).reshape(self.table.z_shape)
+        point = [
+            np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()
+        ]
+        return dict(zip(self.opened.terms, self._elements(*point, z), strict=True))
+
+    def log_density(self, theta: Theta, z: NDArray) -> float:
+        """The model's full constrained log-density log p(x, z, θ), without Jacobians."""
+        return float(sum(np.sum(v) for v in self.elements(theta, z).values()))
+
+    # -- other data --------------------------------------------------------------------------
+
+    def on(self, new: Mapping[str, NDArray] | pm.Model) -> "Derivation":
+        """The same derivation on other rows.
+
+        Parameters
+        ----------
+        new
+            Arrays in place of observed variables or ``pm.Data``, by name; or a second model with
+            the same parameters, built on the new rows.
+
+        Raises
+        ------
+        UnmixError
+            If a name is unknown, the number of rows cannot be told, or the second model's
+            parameters differ.
+        """
+        if isinstance(new, pm.Model):
+            other = derive(new)
+            if other.n_components != self.n_components:
+                raise UnmixError(
+                    f"the second model has {other.n_components} components and the first "
+                    f"{self.n_components}: build it with the same number"
+                )
+            for name in other.touched:
+                if other.shapes[name] != self.shapes.get(name):
+                    raise UnmixError(
+                        f"parameter {name!r} of the second model has shape {other.shapes[name]} "
+                        f"and the first has {self.shapes.get(name, 'no such parameter')}: build "
+                        "both with the same parameters"
+                    )
+            return replace(other, components=self.components)
+        from unmix.derive.newdata import rows_of
+
+        z_shape = rows_of(self, new)
+        data = freeze_data(self.opened, new)
+        theta = self.space.jittered(np.random.default_rng(1))
+        table = build_table(self.opened, data, theta, z_shape)
+        return replace(self, data=data, table=table)
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{n}[axis {a}]" for n, a in self.components.axes.items())
+        families = "; ".join(", ".join(f) for f in self.components.families)
+        blocks = " ".join("{" + ", ".join(map(str, b)) + "}" for b in self.components.symmetry)
+        observed = ", ".join(self.opened.assignment_terms)
+        return (
+            f"mixture of {self.n_components} components over {self.n_obs} observations\n"
+            f"  latent       {self.latent.name}\n"
+            f"  likelihood   {observed}\n"
+            f"  components   {axes or 'no parameter has a component axis'}"
+            f"{'; ' + families if families else ''}\n"
+            f"  exchangeable {blocks if self.components.symmetric else 'none: labels have meaning'}"
+            f"\n  road         {self.road}\n"
+            f"  verified     {self.verification}"
+        )
+
+
+_known: "weakref.WeakKeyDictionary[pm.Model, tuple[bytes, Derivation]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def derive(model: pm.Model | None = None) -> Derivation:
+    """Derive Bayes' rule from a declared mixture.
+
+    Parameters
+    ----------
+    model
+        A PyMC model with one finite discrete latent (``Categorical`` or ``Bernoulli``). Found in
+        the ``with`` block when left out. The result is remembered until its data change.
+
+    Returns
+    -------
+    Derivation
+
+    Raises
+    ------
+    UnmixError
+        If there is no usable latent, or the likelihood does not split into one term for each of
+        its elements; the message names the variable and says what to write instead.
+    """
+    if model is not None and not isinstance(model, pm.Model):
+        raise UnmixError(
+            f"unmix needs a PyMC model first and was given {type(model).__name__}: declare one "
+            "with pm.Model() or take one from unmix.models"
+        )
+    try:
+        model = pm.modelcontext(model)
+    except TypeError:
+        raise UnmixError("no model: pass one, or call inside its `with` block") from None
+    state = _data_state(model)
+    known = _known.get(model)
+    if known is not None and known[0] == state:
+        return known[1]
+    derivation = _derive(model)
+    _known[model] = (state, derivation)
+    return derivation
+
+
+def _data_state(model: pm.Model) -> bytes:
+    """What a derivation depends on beside the graph: the values of ``pm.Data``."""
+    import hashlib
+
+    digest = hashlib.sha256(repr([v.name for v in model.basic_RVs]).encode())
+    for variable in model.data_vars:
+        value = np.ascontiguousarray(variable.get_value(borrow=True))
+        digest.update(repr(value.shape).encode() + value.tobytes())
+    return digest.digest()
+
+
+def _derive(model: pm.Model) -> Derivation:
+    opened = open_model(model)
+    if not opened.assignment_terms:
+        raise UnmixError(
+            f"nothing in the model depends on {opened.latent.name!r}: use it to index the "
+            f"likelihood's parameters, as in mu[{opened.latent.name}]"
+        )
+    data = freeze_data(opened)
+    space = Space(opened, data)
+    rng = np.random.default_rng(20261122)
+    first, second = space.jittered(rng), space.jittered(rng)
+    z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
+    table = build_table(opened, data, first, z_shape)
+    bare = Components({}, {}, (), (), table.n_components)
+    derivation = Derivation(
+        model, opened, data, space, table, bare, Verification(0, 0.0)
+    )
+    _require_normalised(derivation, first)
+    derivation = replace(derivation, verification=verify(derivation, [first, second], rng))
+    return replace(derivation, components=_find_components(derivation, first, second))
+
+
+def _require_normalised(derivation: Derivation, theta: Theta) -> None:
+    log_prior, _ = derivation.log_terms({n: v[None] for n, v in theta.items()})
+    total = np.exp(log_prior).sum(axis=-1)
+    if not np.allclose(total, 1.0, atol=1e-6):
+        raise UnmixError(
+            f"the prior weights of {derivation.latent.name!r} sum to {total.flat[0]:.6g} and not "
+            "to one: divide them by their sum"
+        )
+
+
+def _find_components(derivation: Derivation, first: Theta, second: Theta) -> Components:
+    k = derivation.n_components
+    tables_at = compile_table(
+        list(derivation.opened.theta.values()),
+        [derivation.table.log_prior, derivation.table.log_likelihood],
+    )
+
+    def tables(theta: Theta) -> tuple[NDArray, NDArray]:
+        log_prior, log_likelihood = tables_at(*(theta[n] for n in derivation.opened.theta))
+        return log_prior, log_likelihood
+
+    def likeliest(theta: Theta) -> NDArray:
+        return np.argmax(np.add(*tables(theta)), axis=0)
+
+    z = likeliest(first)
+
+    def prior_terms(theta: Theta) -> dict[str, NDArray]:
+        terms = derivation.elements(theta, z)
+        return {name: terms[name] for name in derivation.opened.theta}
+
+    axes, members, owners = find_axes(tables, dict(first), dict(second), k)
+    axes, members = spread_axes(axes, members, prior_terms, dict(first), dict(second))
+    families = pair_families(owners, dict(first), k)
+    found = Components(axes, members, families, (), k)
+    points = [(dict(t), likeliest(t)) for t in (first, second)]
+    symmetry = find_symmetry(derivation.elements, derivation.space.contains, found, points)
+    return replace(found, symmetry=symmetry)

@@ -1,0 +1,114 @@
+"""Which element of ``z`` each entry of a log-density term follows.
+
+After ``z`` is replaced by all K values at once, a term of shape S becomes a table (K, *S). To add
+it to the (component, obs) table one must know, for each of its entries, the one z_i that it
+depends on. Names and shapes only suggest it (``mu[z][g]`` follows z_{g_n}); so it is measured.
+Elements of ``z`` are numbered in binary, and for each bit the term is evaluated once with z_i = b
+where the bit of i is set and z_i = a elsewhere. An entry that follows z_i spells out i, bit by bit.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.errors import UnmixError
+
+Evaluate = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+
+
+def leading_axes(shape: tuple[int, ...], z_shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """The map "the first axes of the term are the axes of z", or None where shapes forbid it."""
+    n = int(np.prod(z_shape))
+    if shape[: len(z_shape)] != z_shape:
+        return None
+    trailing = int(np.prod(shape[len(z_shape) :]))
+    return np.repeat(np.arange(n), trailing).reshape(shape)
+
+
+def follow(
+    evaluate: Evaluate,
+    table: NDArray[np.float64],
+    z_shape: tuple[int, ...],
+    *,
+    term: str,
+    latent: str,
+) -> NDArray[np.int64]:
+    """Find the element of ``z`` that each entry of a term depends on.
+
+    Parameters
+    ----------
+    evaluate
+        The original term as a function of an integer array of shape ``z_shape``.
+    table
+        The term with every z_i = k, shape (component, *S).
+    z_shape
+        Shape of ``z``.
+    term, latent
+        Names, for the error.
+
+    Returns
+    -------
+    numpy.ndarray
+        Flat index into ``z``, shape S.
+
+    Raises
+    ------
+    UnmixError
+        If an entry mixes several assignments, or cannot be attributed to one.
+    """
+    n = int(np.prod(z_shape))
+    shape = table.shape[1:]
+    guess = leading_axes(shape, z_shape)
+    if n == 1:
+        return np.zeros(shape, dtype=np.int64)
+    index = np.full(shape, -1, dtype=np.int64)
+    bits = max(1, int(np.ceil(np.log2(n))))
+    codes = np.arange(n).reshape(z_shape)
+    for other in range(1, len(table)):
+        # Comparing component 0 with `other` resolves the entries on which the two differ.
+        with np.errstate(invalid="ignore"):
+            differ = (table[0] != table[other]) & ~(np.isnan(table[0]) | np.isnan(table[other]))
+        todo = differ & (index < 0)
+        if not todo.any():
+            continue
+        found = np.zeros(shape, dtype=np.int64)
+        for bit in range(bits):
+            value = evaluate(np.where((codes >> bit) & 1, other, 0))
+            value = np.broadcast_to(value, shape)
+            found |= _closer_to(value, table[other], table[0]).astype(np.int64) << bit
+        index = np.where(todo, found, index)
+    unresolved = index < 0
+    if unresolved.any():
+        # All components agree on these entries (a masked cell, an impossible row): only the
+        # layout can say whose they are, and it must agree with every entry that was measured.
+        if guess is None or not np.array_equal(guess[~unresolved], index[~unresolved]):
+            raise UnmixError(
+                f"unmix cannot tell which element of {latent!r} some entries of {term!r} belong "
+                "to, because every component gives them the same density: give each entry of "
+                f"{term!r} its own element of {latent!r}"
+            )
+        index = np.where(unresolved, guess, index)
+    if index.max() >= n:
+        raise mixes(term, latent)
+    return index
+
+
+def _closer_to(
+    value: NDArray[np.float64], high: NDArray[np.float64], low: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Whether ``value`` is nearer to ``high`` than to ``low``; equal infinities are distance 0."""
+    with np.errstate(invalid="ignore"):
+        to_high = np.where(value == high, 0.0, np.abs(value - high))
+        to_low = np.where(value == low, 0.0, np.abs(value - low))
+    return to_high < to_low
+
+
+def mixes(term: str, latent: str) -> UnmixError:
+    """The refusal for a density whose entries depend on several assignments at once."""
+    return UnmixError(
+        f"the log-density of {term!r} mixes several elements of {latent!r} (such as "
+        f"mu[{latent}.sum()], or a potential summed over observations), so it does not split into "
+        f"one term per observation: write {term!r} element-wise, one entry per element of "
+        f"{latent!r}, or group-wise with one {latent!r} per group"
+    )

@@ -1,0 +1,88 @@
+"""How many assignments there are on new rows, told from the arrays that replace the old ones."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.derive.follow import leading_axes
+from unmix.errors import UnmixError
+
+if TYPE_CHECKING:
+    from unmix.derive.derivation import Derivation
+
+
+def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, ...]:
+    """Shape of ``z`` on new rows.
+
+    Raises
+    ------
+    UnmixError
+        If a name is neither an observed variable nor a ``pm.Data`` of the model, if arrays
+        disagree in length, or if rows are not in step with ``z`` (subjects, groups): then a second
+        model says what no array can.
+    """
+    opened = derivation.opened
+    shared, observed = opened.shared_data, opened.observed
+    for name in new:
+        if name not in shared and name not in observed:
+            known = ", ".join(map(repr, [*observed, *shared]))
+            raise UnmixError(f"new data name {name!r} is not in the model: it has {known}")
+    z_shape = derivation.table.z_shape
+    if len(z_shape) != 1 or not all(
+        np.array_equal(index, leading_axes(index.shape, z_shape))
+        for index in derivation.table.index.values()
+    ):
+        raise UnmixError(
+            f"rows of this model are not in step with {opened.latent.name!r}: build a second model "
+            "with the same parameters on the new rows and pass that"
+        )
+    lengths = {}
+    for name in opened.assignment_terms:
+        if name in observed and name in new:
+            lengths[name] = len(np.asarray(new[name]))
+    for name, value in new.items():
+        old = shared[name].get_value(borrow=True) if name in shared else None
+        if old is not None and old.ndim and len(old) == z_shape[0]:
+            lengths[name] = len(np.asarray(value))
+    if not lengths:
+        raise UnmixError(
+            "the new data replace nothing that has one row for each element of "
+            f"{opened.latent.name!r}: give the observed variable "
+            f"{', '.join(map(repr, observed))} as well"
+        )
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name!r} has {n}" for name, n in lengths.items())
+        raise UnmixError(f"new data differ in their number of rows: {told}")
+    n = next(iter(lengths.values()))
+    if n != z_shape[0]:
+        for name in (*observed, *shared):
+            old = (
+                shared[name].get_value(borrow=True)
+                if name in shared
+                else np.empty(opened.data[name].type.shape or (0,))
+                if None not in opened.data[name].type.shape
+                else None
+            )
+            left_out = name not in new and old is not None and old.ndim
+            if left_out and len(old) == z_shape[0] and not _fed_by(opened, name, new):
+                raise UnmixError(
+                    f"new data has {n} rows but {name!r} still has {len(old)}: give new rows for "
+                    f"{name!r} too"
+                )
+    return (n,)
+
+
+def _fed_by(opened, name: str, new: Mapping[str, NDArray]) -> bool:
+    """Whether an observed variable's data come from a ``pm.Data`` that is being replaced."""
+    if name not in opened.observed:
+        # A pm.Data that only feeds an observed variable replaced under its own name.
+        return any(
+            opened.depends_on(opened.data[o], opened.shared_data[name]) and o in new
+            for o in opened.observed
+        )
+    return any(
+        opened.depends_on(opened.data[name], v) and n in new
+        for n, v in opened.shared_data.items()
+    )

@@ -1,0 +1,172 @@
+"""θ from anything that holds it: an EM result, a trace of any origin, a Dataset, a plain dict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.derive.derivation import Derivation
+from unmix.errors import UnmixError
+
+
+@dataclass(frozen=True)
+class Stack:
+    """θ as a stack of samples.
+
+    Attributes
+    ----------
+    values
+        Arrays of shape (sample, …) by parameter name.
+    dims
+        Sample dims, outermost first: ``()`` for one point, ``("chain", "draw")`` for draws.
+    shape
+        Their lengths; their product is the number of samples.
+    coords
+        Their coordinates.
+    """
+
+    values: dict[str, NDArray]
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    coords: dict[str, NDArray]
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    def __getitem__(self, samples: slice | NDArray) -> dict[str, NDArray]:
+        return {name: value[samples] for name, value in self.values.items()}
+
+    def point(self, sample: int) -> dict[str, NDArray]:
+        """θ of one sample."""
+        return {name: value[sample] for name, value in self.values.items()}
+
+
+def theta_dataset(fit: Any) -> xr.Dataset:
+    """The Dataset that holds θ in whatever a user has.
+
+    Raises
+    ------
+    UnmixError
+        If there is none.
+    """
+    if hasattr(fit, "theta"):
+        fit = fit.theta
+    if isinstance(fit, xr.DataTree):
+        if "posterior" not in fit.children:
+            raise UnmixError(
+                "the DataTree has no group 'posterior': pass the result of unmix.sample or pm.sample"
+            )
+        return fit["posterior"].to_dataset()
+    if isinstance(fit, xr.Dataset):
+        return fit
+    if hasattr(fit, "posterior") and isinstance(fit.posterior, xr.Dataset):
+        return fit.posterior
+    if isinstance(fit, Mapping):
+        return xr.Dataset(
+            {
+                str(name): ((f"{name}_dim_{i}" for i in range(np.ndim(value))), np.asarray(value))
+                if not isinstance(value, xr.DataArray)
+                else value
+                for name, value in fit.items()
+            }
+        )
+    raise UnmixError(
+        f"cannot read parameters from {type(fit).__name__}: pass an EM result, a DataTree or "
+        "Dataset with draws, or a dict of parameter values"
+    )
+
+
+def stack_theta(
+    derivation: Derivation, fit: Any, names: tuple[str, ...] | None = None
+) -> Stack:
+    """Parameters of a fit as arrays (sample, …), checked against the model.
+
+    Parameters
+    ----------
+    derivation
+        The derived model.
+    fit
+        Whatever `theta_dataset` accepts.
+    names
+        Parameters wanted; by default those the table depends on.
+
+    Raises
+    ------
+    UnmixError
+        If a parameter is missing, has another shape than the model's, or is not finite.
+    """
+    dataset = theta_dataset(fit)
+    names = derivation.touched if names is None else names
+    dims: tuple[str, ...] | None = None
+    shape: tuple[int, ...] = ()
+    arrays: dict[str, NDArray] = {}
+    for name in names:
+        if name not in dataset:
+            raise UnmixError(
+                f"the fit holds no parameter {name!r}, which {derivation.latent.name!r} or its "
+                f"likelihood depends on; it holds {', '.join(map(str, dataset.data_vars))}"
+            )
+        array = dataset[name]
+        own = len(derivation.shapes[name])
+        sample_dims = _sample_dims(array, own, name)
+        array = array.transpose(*sample_dims, ...)
+        if array.shape[len(sample_dims) :] != derivation.shapes[name]:
+            raise UnmixError(
+                f"parameter {name!r} has shape {array.shape[len(sample_dims):]} in the fit and "
+                f"{derivation.shapes[name]} in the model: is this a fit of another model?"
+            )
+        if dims is None:
+            dims, shape = sample_dims, array.shape[: len(sample_dims)]
+        elif array.shape[: len(sample_dims)] != shape:
+            raise UnmixError(
+                f"parameter {name!r} has sample dims {dict(zip(sample_dims, array.shape, strict=False))} "
+                f"and another has {dict(zip(dims, shape, strict=True))}: they must come from one fit"
+            )
+        values = np.asarray(array.values, dtype=float)
+        if not np.isfinite(values).all():
+            where = np.argwhere(~np.isfinite(values))[0][: len(sample_dims)]
+            at = ", ".join(f"{d} {i}" for d, i in zip(sample_dims, where, strict=True))
+            raise UnmixError(
+                f"parameter {name!r} is not finite{' at ' + at if at else ''}: remove these draws"
+            )
+        arrays[name] = values.reshape((-1, *derivation.shapes[name]))
+    dims = dims or ()
+    coords = {d: np.asarray(dataset[d].values) for d in dims if d in dataset.coords}
+    if not names:
+        sample = [d for d in ("chain", "draw") if d in dataset.dims]
+        dims, shape = tuple(sample), tuple(dataset.sizes[d] for d in sample)
+    return Stack(arrays, dims, tuple(shape), coords)
+
+
+def _sample_dims(array: xr.DataArray, own: int, name: str) -> tuple[str, ...]:
+    """The leading dims of a parameter's array that count samples."""
+    known = tuple(d for d in ("chain", "draw", "sample") if d in array.dims)
+    if array.ndim - len(known) == own:
+        return known
+    extra = array.ndim - own
+    if extra < 0:
+        raise UnmixError(
+            f"parameter {name!r} has {array.ndim} dims in the fit and {own} in the model: "
+            "is this a fit of another model?"
+        )
+    return tuple(str(d) for d in array.dims[:extra])
+
+
+def as_dataset(
+    derivation: Derivation, theta: Mapping[str, NDArray], sample_dims: tuple[str, ...] = ()
+) -> xr.Dataset:
+    """Arrays of θ as a Dataset with the model's names, dims and coordinates."""
+    variables = {
+        name: ((*sample_dims, *derivation.dims[name]), np.asarray(value))
+        for name, value in theta.items()
+    }
+    used = {dim for dims, _ in variables.values() for dim in dims}
+    coords = {
+        dim: np.asarray(values)
+        for dim, values in derivation.model.coords.items()
+        if dim in used and values is not None
+    }
+    return xr.Dataset(variables, coords=coords)

@@ -1,0 +1,430 @@
+"""Every model that the generic tests run over: a new model is tested by being listed here.
+
+Each entry builds a small model a user might write, and states what is known about it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what must be found out about it.
+
+    Attributes
+    ----------
+    build
+        Makes the model.
+    k, n
+        Components and elements of ``z``.
+    axes
+        Component axis of every parameter that has one.
+    symmetry
+        Blocks of exchangeable components.
+    em
+        Whether maximum likelihood by EM has a meaning for it.
+    """
+
+    build: Callable[[], pm.Model]
+    k: int
+    n: int
+    axes: dict[str, int]
+    symmetry: tuple[tuple[int, ...], ...]
+    families: tuple[tuple[str, ...], ...] = ()
+    em: bool = True
+    em_left_out: tuple[str, ...] = field(default=())
+
+
+CASES: dict[str, Case] = {}
+
+
+def case(k, n, axes, symmetry=None, **more):
+    """List a model builder in the registry under its own name."""
+
+    def add(build):
+        blocks = (tuple(range(k)),) if symmetry is None else symmetry
+        CASES[build.__name__] = Case(build, k, n, axes, blocks, **more)
+        return build
+
+    return add
+
+
+def _line(n=12, seed=1):
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(n) < 0.4, rng.normal(-2, 0.7, n), rng.normal(2, 1.0, n))
+
+
+def _plane(n=14, d=2, seed=2):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, d)) + np.where(rng.random(n) < 0.5, 2.0, -2.0)[:, None]
+
+
+APART = ((0,), (1,))
+
+
+@case(2, 12, {"w": 0, "mu": 0, "sigma": 0})
+def normal():
+    with pm.Model(coords={"component": range(2)}) as model:
+        w = pm.Dirichlet("w", [1, 1], dims="component")
+        mu = pm.Normal("mu", 0, 2, dims="component")
+        sigma = pm.HalfNormal("sigma", 1, dims="component")
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], sigma[z], observed=_line())
+    return model
+
+
+@case(3, 12, {"w": 0, "mu": 0}, em=False)
+def student_t_with_free_degrees_of_freedom():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        mu = pm.Normal("mu", 0, 2, shape=3)
+        nu = pm.Gamma("nu", 2, 0.1)
+        z = pm.Categorical("z", w, shape=12)
+        pm.StudentT("x", nu=nu, mu=mu[z], sigma=1.0, observed=_line())
+    return model
+
+
+@case(3, 15, {"w": 0, "rate": 0})
+def poisson():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        rate = pm.Gamma("rate", 2, 0.5, shape=3)
+        z = pm.Categorical("z", w, shape=15)
+        pm.Poisson("x", rate[z], observed=np.random.default_rng(0).poisson([1, 5, 12] * 5))
+    return model
+
+
+@case(2, 10, {"w": 0}, symmetry=APART, em=False)
+def uniform_with_impossible_components():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        top = pm.Uniform("top", 1, 2)
+        z = pm.Categorical("z", w, shape=10)
+        pm.Uniform(
+            "x",
+            lower=pt.as_tensor([0.0, 0.5])[z],
+            upper=pt.stack([top * 0 + 0.7, 1.0 + top])[z],
+            observed=np.linspace(0.05, 0.95, 10) ** 0.9,
+        )
+    return model
+
+
+@case(2, 14, {"w": 0, "mu": 0, "sigma": 0, "corr": 0})
+def multivariate_normal_by_cholesky():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=(2, 2))
+        sigma = pm.HalfNormal("sigma", 1, shape=(2, 2))
+        corr = pm.LKJCorr("corr", n=2, eta=2, shape=(2, 2, 2))
+        chol = sigma[..., None] * corr
+        z = pm.Categorical("z", w, shape=14)
+        pm.MvNormal("x", mu[z], chol=chol[z], observed=_plane())
+    return model
+
+
+@case(2, 14, {"w": 0, "mu": 0, "sigma": 0})
+def multivariate_normal_by_covariance():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=(2, 3))
+        sigma = pm.HalfNormal("sigma", 1, shape=2)
+        cov = sigma[:, None, None] ** 2 * pt.eye(3)
+        z = pm.Categorical("z", w, shape=14)
+        pm.MvNormal("x", mu[z], cov=cov[z], observed=_plane(d=3))
+    return model
+
+
+@case(
+    2, 14, {"w": 0, "mu": 0}, families=(("chol_0", "chol_1"),),
+)  # fmt: skip
+def multivariate_normal_by_lkj_stack():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=(2, 2))
+        chols = [
+            pm.LKJCholeskyCov(
+                f"chol_{k}", n=2, eta=2, sd_dist=pm.HalfNormal.dist(1, shape=2), compute_corr=False
+            )
+            for k in range(2)
+        ]
+        chol = pt.stack([pm.expand_packed_triangular(2, c) for c in chols])
+        z = pm.Categorical("z", w, shape=14)
+        pm.MvNormal("x", mu[z], chol=chol[z], observed=_plane())
+    return model
+
+
+@case(2, 9, {"w": 0, "p": 0})
+def latent_class_items():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        p = pm.Beta("p", 1, 1, shape=(2, 4))
+        z = pm.Categorical("z", w, shape=9)
+        pm.Bernoulli("x", p[z], observed=np.random.default_rng(3).integers(2, size=(9, 4)))
+    return model
+
+
+@case(3, 9, {"w": 0, "p": 0})
+def categorical_items_with_as_many_levels_as_components():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        p = pm.Dirichlet("p", np.ones(3), shape=(3, 3))
+        z = pm.Categorical("z", w, shape=9)
+        pm.Categorical("x", p[z], observed=np.random.default_rng(4).integers(3, size=9))
+    return model
+
+
+@case(2, 8, {"w": 0, "p": 0})
+def multinomial_counts():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        p = pm.Dirichlet("p", np.ones(3), shape=(2, 3))
+        z = pm.Categorical("z", w, shape=8)
+        counts = np.random.default_rng(5).multinomial(6, [0.2, 0.3, 0.5], size=8)
+        pm.Multinomial("x", n=6, p=p[z], observed=counts)
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0, "rate": 0})
+def two_observed_variables_share_z():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        rate = pm.Gamma("rate", 2, 1, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+        pm.Poisson("y", rate[z], observed=np.random.default_rng(6).poisson(2, size=12))
+    return model
+
+
+@case(2, 12, {"eta": 1, "mu": 0})
+def weights_per_row():
+    with pm.Model() as model:
+        eta = pm.Normal("eta", 0, 1, shape=(12, 2))
+        w = pm.math.softmax(eta, axis=-1)
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 1, "mu": 0})
+def weights_per_group():
+    group = np.repeat([0, 1, 2], 4)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(2), shape=(3, 2))
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w[group], shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "intercept": 0, "slope": 0, "sigma": 0})
+def regression_inside_the_components():
+    t = np.linspace(-1, 1, 12)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        intercept = pm.Normal("intercept", 0, 2, shape=2)
+        slope = pm.Normal("slope", 0, 2, shape=2)
+        sigma = pm.HalfNormal("sigma", 1, shape=2)
+        covariate = pm.Data("t", t)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", intercept[z] + slope[z] * covariate, sigma[z], observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0, "sigma": 0}, em_left_out=("centre", "spread", "scale"))
+def hierarchical_hyperpriors():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        centre = pm.Normal("centre", 0, 2)
+        spread = pm.HalfNormal("spread", 2)
+        mu = pm.Normal("mu", centre, spread, shape=2)
+        scale = pm.Gamma("scale", 2, 1)
+        sigma = pm.InverseGamma("sigma", 2, scale, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], sigma[z], observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0, "tau": 0}, em_left_out=("tau",))
+def hyperparameter_with_its_own_component_axis():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        tau = pm.HalfNormal("tau", 1, shape=2)
+        mu = pm.Normal("mu", 0, tau, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(2, 4, {"w": 0, "mu": 0})
+def subject_level_assignment():
+    subject = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3])
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=4)
+        pm.Normal("x", mu[z][subject], 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0})
+def rectangular_assignment():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=(3, 4))
+        pm.Normal("x", mu[z], 1.0, observed=_line().reshape(3, 4))
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0})
+def deterministic_downstream_of_z():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        mean = pm.Deterministic("mean", mu[z])
+        pm.Normal("x", mean, 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"mu": 0}, symmetry=APART)
+def bernoulli_switch():
+    with pm.Model() as model:
+        p = pm.Beta("p", 2, 5)
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Bernoulli("z", p, shape=12)
+        pm.Normal("x", pm.math.switch(z, mu[1], mu[0]), 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0}, symmetry=APART)
+def informative_prior_per_component():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", [0.0, 1.0], 1, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0,), (1,), (2,)))
+def ordered_means():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        mu = pm.Normal(
+            "mu", 0, 2, shape=3, transform=pm.distributions.transforms.ordered,
+            initval=[-1.0, 0.0, 1.0],
+        )  # fmt: skip
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0, 1), (2,)), em=False)
+def noise_component_stays_where_it_is():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        x = _line()
+        density = pt.stack(
+            [
+                pm.logp(pm.Normal.dist(mu[0], 1.0), x),
+                pm.logp(pm.Normal.dist(mu[1], 1.0), x),
+                pt.full(12, -np.log(10.0)),
+            ]
+        )
+        pm.Potential("x", density[z, np.arange(12)])
+    return model
+
+
+@case(2, 14, {"w": 0, "mu": 1})
+def features_before_components():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=(2, 2))
+        z = pm.Categorical("z", w, shape=14)
+        pm.Normal("x", mu[:, z].T, 1.0, observed=_plane())
+    return model
+
+
+@case(2, 12, {"mu": 0}, symmetry=APART)
+def weights_by_logistic_regression():
+    t = np.stack([np.ones(12), np.linspace(-1, 1, 12)], axis=1)
+    with pm.Model() as model:
+        beta = pm.Normal("beta", 0, 1, shape=2)
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Bernoulli("z", pm.math.invlogit(t @ beta), shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0})
+def shared_data_and_initial_values():
+    with pm.Model(coords={"component": ["low", "high"]}) as model:
+        x = pm.Data("x_data", _line(), dims="obs")
+        w = pm.Dirichlet("w", [1, 1], dims="component", initval=[0.3, 0.7])
+        mu = pm.Normal("mu", 0, 2, dims="component", initval=[-1.0, 1.0])
+        z = pm.Categorical("z", w, dims="obs")
+        pm.Normal("x", mu[z], 1.0, observed=x, dims="obs")
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0}, em=False)
+def local_effects():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        effect = pm.Normal("effect", mu[z], 0.5, shape=12)
+        pm.Normal("x", effect, 1.0, observed=_line())
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0})
+def censored():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Censored(
+            "x", pm.Normal.dist(mu[z], 1.0), lower=None, upper=2.0,
+            observed=np.minimum(_line(), 2.0),
+        )  # fmt: skip
+    return model
+
+
+@case(2, 12, {"w": 0, "mu": 0}, em=False)
+def masked_cells():
+    x = np.ma.masked_array(_line(), mask=np.arange(12) % 5 == 4)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=x)
+    return model
+
+
+@case(2, 12, {"mu": 0})
+def known_weights():
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", [0.5, 0.5], shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
+@case(2, 1, {"w": 0, "mu": 0})
+def one_observation():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w, shape=1)
+        pm.Normal("x", mu[z], 1.0, observed=[0.3])
+    return model
