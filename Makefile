@@ -36,13 +36,27 @@ bench: $(STAMP) ## every script in benchmarks/
 	  echo "== $$script"; $(BIN)/python "$$script"; \
 	done
 
-# Without timings, so that running a notebook again changes only what its results change.
+# A notebook that fails keeps the outputs it had.
 notebooks: $(STAMP) ## run the notebooks and keep their outputs in them
 	@set -e; for book in notebooks/*.ipynb; do \
 	  test -e "$$book" || { echo "notebooks/ holds no notebook yet."; break; }; \
-	  echo "== $$book"; \
-	  MPLBACKEND= $(BIN)/jupyter-execute --inplace --NotebookClient.record_timing=False "$$book"; \
+	  echo "== $$book"; env -u MPLBACKEND $(BIN)/python -c "$$RUN_NOTEBOOK" "$$book"; \
 	done
+
+# Without timings, so that running it again changes only what its results change.
+define RUN_NOTEBOOK
+import sys
+from pathlib import Path
+import nbformat
+from nbclient import NotebookClient
+
+path = Path(sys.argv[1])
+book = nbformat.read(path, as_version=4)
+where = {"metadata": {"path": str(path.parent)}}
+NotebookClient(book, resources=where, timeout=None, record_timing=False).execute()
+nbformat.write(book, path)
+endef
+export RUN_NOTEBOOK
 
 # Built by way of the sdist, then installed where none of the checkout can be imported.
 wheel: $(STAMP) ## build sdist and wheel into dist/, install the wheel elsewhere, try it
@@ -71,8 +85,8 @@ endef
 export SMOKE_TEST
 
 clean: ## remove what the other verbs made, but for .venv
-	@rm -rf build dist src/unmix.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find src models tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	@rm -rf build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path ./.venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
 
 # Remade when the dependencies change. A .venv that is there is used, unless its Python cannot be.
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 12))'

@@ -73,7 +73,8 @@ def log_poisson_tail(
         Whether S moves on a lattice of spacing one.
     """
     s, v, b = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in (s, variance, jump)))
-    x = b * np.maximum(s, 1e-6 * np.sqrt(v)) / v  # at s = 0 both w and v vanish; the limit is smooth
+    # At s = 0 both w and v below vanish; the tail goes smoothly to a limit there.
+    x = b * np.maximum(s, 1e-6 * np.sqrt(v)) / v
     w = np.sqrt(2 * v * bennett_exponent(x)) / b
     slope = np.log1p(x) / b
     v_over_w = (-np.expm1(-slope) if counts else slope) * np.sqrt(v * (1 + x)) / w
@@ -95,7 +96,7 @@ def two_sided(
     Parameters
     ----------
     s, variance, jump_up, jump_down
-        Broadcast together: the sum, its predictable variance and the largest differences either way.
+        Broadcast together: the sum, its predictable variance and the largest difference each way.
     counts
         Whether S moves on a lattice of spacing one.
     """
@@ -104,9 +105,8 @@ def two_sided(
     )
     jump = np.where(s >= 0, up, down)
     size = np.abs(s)
+    bound = log_bennett(size, v, jump)
     enough = v >= ENOUGH_JUMPS * jump**2
-    log_tail = log_bennett(size, v, jump)
-    if enough.any():
-        sharp = log_poisson_tail(size[enough], v[enough], jump[enough], counts=counts)
-        log_tail[enough] = np.minimum(sharp, log_tail[enough])
+    sharp = log_poisson_tail(size, np.where(enough, v, 1.0), jump, counts=counts)
+    log_tail = np.where(enough, np.minimum(sharp, bound), bound)
     return np.exp(np.minimum(log_tail + np.log(2), 0.0))

@@ -25,6 +25,7 @@ CANNOT_SEE = (
     "chains that have not converged or have missed a mode",
     "an error that both roads share, such as data or a declaration that are not what was meant",
 )
+LONG_MEMORY = "a memory of z longer than the chains"
 DRAWING_ONLY = (
     "a wrong table of responsibilities: z was drawn from the table it is compared with, and nothing"
     " was recomputed from the full model"
@@ -42,7 +43,7 @@ class TestOutcome:
     statistic
         Its value; for a sum, in standard deviations, so that 0 is the expectation.
     p_value
-        Chance under a correct sampler of a value at least as extreme; NaN where it could not be made.
+        Chance of a value at least as extreme under a correct sampler; NaN where it was not made.
     reference
         The distribution that the p-value is read from, in words.
     n_used
@@ -105,7 +106,7 @@ class CrossCheck:
     checks_drawing_only
         Whether z came from the table itself and nothing was recomputed.
     worst_cells
-        The cells furthest from agreement.
+        The cells furthest from agreement, one a row.
     cannot_see
         Sentences: what agreement does not prove.
     """
@@ -144,7 +145,7 @@ class CrossCheck:
             lines.append(f"    {o.name:<{width}}  {o.statistic:>10.3f}  {p:<12}  {o.reference}")
         if self.smallest_effect < inf:
             lines.append(
-                f"  Odds tempered by {100 * self.smallest_effect:.2g} % would be seen 9 times in 10."
+                f"  Odds tempered by {100 * self.smallest_effect:.2g} % are seen 9 times in 10."
             )
         if self.worst_cells:
             lines.append("  Worst cells (obs, component: counted, expected):")
@@ -190,9 +191,9 @@ def judge(
         Chance of a false alarm over all tests.
     largest_tolerated
         "consistent" needs `smallest_effect` to be at most this. The default, odds tempered by 20 %,
-        asks of the fresh log-score just enough variance (some 500, ten of its largest jumps squared)
-        for its tail to be known; mistakes worth the name (weights forgotten, variance for sd) move
-        the log-odds by far more than a fifth.
+        asks of the fresh log-score just enough variance (some 500, ten of its largest jumps
+        squared) for its tail to be known; mistakes worth the name (weights forgotten, variance
+        for sd) move the log-odds by far more than a fifth.
     cannot_see
         Further sentences, added to the ones that always hold.
 
@@ -225,7 +226,7 @@ def judge(
     else:
         verdict = "consistent"
         reason = f"None of {len(made)} tests found a difference."
-    sentences = (DRAWING_ONLY,) * drawing_only + CANNOT_SEE
+    sentences = (DRAWING_ONLY,) * drawing_only + CANNOT_SEE + (LONG_MEMORY,) * (kind == "dependent")
     if smallest_effect < inf:
         sentences += (f"odds wrong by less than about {100 * smallest_effect:.2g} %",)
     return CrossCheck(

@@ -6,6 +6,7 @@ the Python linker with PyTensor's numerical rewrites (the stable forms of log-so
 is ready in a fraction of a second and as fast as NumPy is.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,9 +30,12 @@ def compile_table(
     inputs: Sequence[Variable], outputs: Variable | Sequence[Variable]
 ) -> Callable[..., Any]:
     """Compile a graph for few, large evaluations."""
-    return pytensor.function(
-        list(inputs),
-        outputs if isinstance(outputs, Variable) else list(outputs),
-        mode=TABLE_MODE,
-        on_unused_input="ignore",
-    )
+    with warnings.catch_warnings():
+        # PyTensor looks for a BLAS to link C code with, and warns; NumPy's own is used here.
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        return pytensor.function(
+            list(inputs),
+            outputs if isinstance(outputs, Variable) else list(outputs),
+            mode=TABLE_MODE,
+            on_unused_input="ignore",
+        )

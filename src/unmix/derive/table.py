@@ -21,6 +21,7 @@ from pytensor.tensor.variable import TensorVariable
 from unmix.derive.compiling import compile_table
 from unmix.derive.follow import follow, leading_axes, mixes
 from unmix.derive.opened import Opened
+from unmix.derive.solves import solve_rows_together
 from unmix.errors import UnmixError
 
 Theta = Mapping[str, NDArray]
@@ -106,6 +107,7 @@ def build_table(
             expanded = (
                 vectorize_graph(list(terms.values()), {opened.z: z_every, **data}) if terms else []
             )
+            expanded = solve_rows_together(expanded)
             tables = compile_table(inputs, expanded)(*point)
             index, log_likelihood = {}, pt.zeros((k, n))
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]

@@ -1,0 +1,137 @@
+"""A mixture of normal distributions, one or several features at a time.
+
+The story of one observation: nature picks a component, then draws the observation from it.
+
+    w              ~ Dirichlet(1, …, 1)          how common each component is
+    z_i            ~ Categorical(w)              which component made observation i
+    x_i | z_i = k  ~ Normal(mu_k, sigma_k)       what that component makes
+
+With several features the last line is MvNormal(mu_k, Σ_k), where Σ_k has the standard deviations
+sigma_k and the correlations corr_k corr_kᵀ.
+
+The priors are weakly informative and scaled to the data, so that a change of units changes
+nothing. Component means lie around the middle of the data's range, as spread out as that range
+(Richardson and Green 1997, JRSS B 59:731, section 2.4). Standard deviations are
+Gamma(2, 2 / s) with the data's own standard deviation s as their mean; the shape of 2 keeps a
+component from collapsing onto a point (Chung et al. 2013, Psychometrika 78:685). Correlations are
+LKJ(2).
+"""
+
+from typing import Any
+
+import pymc as pm
+
+from unmix.errors import UnmixError
+from unmix.recipe import remember
+from unmix.rows import as_rows
+
+
+def gaussian(
+    x: Any,
+    components: int = 2,
+    *,
+    covariance: str = "full",
+    weights: float = 1.0,
+    centre: Any = None,
+    spread: Any = None,
+    scale: Any = None,
+    correlation: float = 2.0,
+) -> pm.Model:
+    """Declare a mixture of normals.
+
+    Parameters
+    ----------
+    x
+        Rows: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+    components
+        K, at least 1 and at most the number of rows.
+    covariance
+        ``"full"``, or ``"diagonal"`` for features that are independent within a component.
+    weights
+        Concentration of the Dirichlet prior of ``w``.
+    centre, spread
+        Mean and standard deviation of the prior of ``mu``, in units of x; shape () or (feature,).
+        By default the middle and the length of the data's range.
+    scale
+        Prior mean of ``sigma``, in units of x. By default the data's standard deviation.
+    correlation
+        LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
+
+    Returns
+    -------
+    pymc.Model
+        Free ``w`` (component), ``mu`` and ``sigma`` (component[, feature]), ``corr`` (Cholesky
+        factors of the correlation matrices, when full), latent ``z`` (obs), observed ``x``.
+
+    Raises
+    ------
+    UnmixError
+        For cells that are not finite numbers, a constant column, or a number of components that
+        the rows cannot carry.
+    """
+    rows = as_rows(x)
+    if isinstance(components, bool) or components != int(components) or components < 1:
+        raise UnmixError(f"components is {components!r}: give a whole number, 1 or more")
+    if components > len(rows.values):
+        raise UnmixError(
+            f"components is {components} but there are only {len(rows.values)} rows: give at most "
+            "one component for each row"
+        )
+    if covariance not in ("full", "diagonal"):
+        raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
+    values = rows.values
+    low, high = values.min(axis=0), values.max(axis=0)
+    centre = (low + high) / 2 if centre is None else centre
+    spread = high - low if spread is None else spread
+    scale = values.std(axis=0) if scale is None else scale
+
+    coords = {"component": range(components), "obs": rows.labels}
+    if values.ndim == 1:
+        model = _one_feature(values, coords, weights, centre, spread, scale)
+    else:
+        coords["feature"] = rows.features
+        model = _features(
+            values, coords, weights, centre, spread, scale, covariance, correlation
+        )
+    arguments = {
+        "components": int(components),
+        "covariance": covariance,
+        "weights": weights,
+        "centre": _plain(centre),
+        "spread": _plain(spread),
+        "scale": _plain(scale),
+        "correlation": correlation,
+    }
+    return remember(model, "gaussian", arguments)
+
+
+def _one_feature(x, coords, weights, centre, spread, scale) -> pm.Model:
+    k = len(coords["component"])
+    with pm.Model(coords=coords) as model:
+        w = pm.Dirichlet("w", [weights] * k, dims="component")
+        mu = pm.Normal("mu", centre, spread, dims="component")
+        sigma = pm.Gamma("sigma", 2, 2 / scale, dims="component")
+        z = pm.Categorical("z", w, dims="obs")
+        pm.Normal("x", mu[z], sigma[z], observed=x, dims="obs")
+    return model
+
+
+def _features(x, coords, weights, centre, spread, scale, covariance, correlation) -> pm.Model:
+    k, d = len(coords["component"]), x.shape[1]
+    with pm.Model(coords=coords) as model:
+        w = pm.Dirichlet("w", [weights] * k, dims="component")
+        mu = pm.Normal("mu", centre, spread, dims=("component", "feature"))
+        sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", "feature"))
+        z = pm.Categorical("z", w, dims="obs")
+        if covariance == "diagonal":
+            pm.Normal("x", mu[z], sigma[z], observed=x, dims=("obs", "feature"))
+        else:
+            corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
+            chol = sigma[..., None] * corr
+            pm.MvNormal("x", mu[z], chol=chol[z], observed=x, dims=("obs", "feature"))
+    return model
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON can hold."""
+    return value.tolist() if hasattr(value, "tolist") else value

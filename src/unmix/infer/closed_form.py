@@ -1,0 +1,265 @@
+r"""M-steps with a closed form, used only where the graph proves the structure.
+
+A likelihood parameter qualifies when it *is* a free parameter of the model indexed by ``z`` along
+its first axis (``mu[z]``), with nothing in between, and appears nowhere else in the likelihood.
+With N_k = Σ_i r_ik:
+
+    weights    w_k  = N_k / N
+    Normal     mu_k = Σ_i r_ik x_i / N_k,   sigma_k² = Σ_i r_ik (x_i − mu_k)² / N_k
+    MvNormal   mu_k as above,               Σ_k = Σ_i r_ik (x_i − mu_k)(x_i − mu_k)ᵀ / N_k
+    Poisson, Bernoulli                      mean_k = Σ_i r_ik x_i / N_k
+
+(Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.) Everything else is maximised
+by gradient (`unmix.infer.objective`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymc.distributions.multivariate import LKJCorrRV
+from pymc.distributions.transforms import (
+    CholeskyCorrTransform,
+    LogOddsTransform,
+    LogTransform,
+    SimplexTransform,
+)
+from pytensor.graph.traversal import ancestors
+from pytensor.scalar.basic import Mul, Second
+from pytensor.tensor.elemwise import DimShuffle, Elemwise
+from pytensor.tensor.random.basic import (
+    BernoulliRV,
+    DirichletRV,
+    MvNormalRV,
+    NormalRV,
+    PoissonRV,
+)
+from pytensor.tensor.subtensor import AdvancedSubtensor
+from pytensor.tensor.variable import TensorVariable
+
+from unmix.derive.follow import leading_axes
+from unmix.infer.objective import Objective
+
+Theta = dict[str, NDArray]
+Step = Callable[[Theta, NDArray], Theta]
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """One closed-form block of the M-step.
+
+    Attributes
+    ----------
+    names
+        Parameters it sets.
+    step
+        From θ and r (obs, component) to their new values.
+    """
+
+    names: tuple[str, ...]
+    step: Step
+
+
+def closed_forms(objective: Objective) -> list[ClosedForm]:
+    """Every block of the M-step that the graph proves to have a closed form."""
+    if objective.kind != "likelihood":
+        return []
+    found = [_weights(objective)]
+    derivation = objective.derivation
+    model = derivation.model
+    for rv in model.observed_RVs:
+        if rv.name not in derivation.opened.assignment_terms or rv.owner is None:
+            continue
+        index = derivation.table.index[rv.name]
+        z_shape = derivation.table.z_shape
+        straight = leading_axes(index.shape, z_shape)
+        in_step = len(z_shape) == 1 and straight is not None and np.array_equal(index, straight)
+        if not in_step:
+            continue
+        x = np.asarray(derivation.data[derivation.opened.observed[rv.name]].data, dtype=float)
+        for family, rule in _FAMILIES.items():
+            if isinstance(rv.owner.op, family):
+                found.append(rule(objective, rv, x))
+    return [block for block in found if block is not None and _alone(objective, block.names)]
+
+
+def _alone(objective: Objective, names: tuple[str, ...]) -> bool:
+    """Whether parameters are free, unrestricted, and enter the objective through one term only."""
+    opened, model = objective.derivation.opened, objective.derivation.model
+    if not set(names) <= set(objective.free):
+        return False
+    for name in names:
+        transform = model.rvs_to_transforms.get(model[name])
+        if transform is not None and not isinstance(transform, _WHOLE_SPACE):
+            return False  # ordered means, an interval: the maximum may lie outside
+        value = opened.theta[name]
+        uses = [
+            term
+            for term, graph in opened.terms.items()
+            if term not in opened.theta and value in set(ancestors([graph]))
+        ]
+        if len(uses) > 1:
+            return False
+    return True
+
+
+def _weights(objective: Objective) -> ClosedForm | None:
+    derivation = objective.derivation
+    source = _bare(derivation.latent.probabilities)
+    if source.owner is None or not isinstance(source.owner.op, DirichletRV) or source.ndim != 1:
+        return None
+    if source.name not in derivation.parameters:
+        return None
+    name = source.name
+    return ClosedForm((name,), lambda theta, r: {name: r.mean(axis=0)})
+
+
+def _bare(graph: TensorVariable) -> TensorVariable:
+    """A variable without the broadcasting that PyMC wrapped around it."""
+    while graph.owner is not None:
+        op = graph.owner.op
+        if isinstance(op, Elemwise) and isinstance(op.scalar_op, Second):
+            graph = graph.owner.inputs[1]  # "as large as the first, filled with the second"
+            continue
+        if not isinstance(op, DimShuffle):
+            break
+        order = op.new_order
+        if [o for o in order if o != "x"] != list(range(graph.owner.inputs[0].ndim)):
+            break
+        graph = graph.owner.inputs[0]
+    return graph
+
+
+def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | None:
+    """``a`` where the graph is exactly ``a[z]``."""
+    graph = _bare(graph)
+    node = graph.owner
+    if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
+        return None
+    array, index = node.inputs
+    return array if index is objective.derivation.latent.rv else None
+
+
+def _free_indexed(objective: Objective, graph: TensorVariable) -> str | None:
+    """Name of the free parameter that the graph indexes by ``z`` and does nothing else to."""
+    array = _indexed(objective, graph)
+    return array.name if array is not None and array.name in objective.free else None
+
+
+def _weighted_mean(x: NDArray, r: NDArray) -> NDArray:
+    n_k = r.sum(axis=0)
+    return (r.T @ x) / n_k.reshape((-1,) + (1,) * (x.ndim - 1))
+
+
+def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
+    mu_graph, sigma_graph = rv.owner.op.dist_params(rv.owner)
+    mu = _free_indexed(objective, mu_graph)
+    if mu is None or objective.derivation.shapes[mu][1:] != x.shape[1:]:
+        return None
+    model = objective.derivation.model
+    if model.rvs_to_transforms.get(model[mu]) is not None:
+        return None  # a mean kept positive, say
+    sigma = _free_indexed(objective, sigma_graph)
+    if sigma is not None and objective.derivation.shapes[sigma] != objective.derivation.shapes[mu]:
+        return None
+    if sigma is None:
+        # A shared or known sigma leaves the weighted mean the maximum for mu, whatever it is,
+        # as long as it is the same for every row.
+        if objective.derivation.latent.rv in set(ancestors([sigma_graph])) or any(
+            length != 1 for length in sigma_graph.type.shape
+        ):
+            return None
+        return ClosedForm((mu,), lambda theta, r: {mu: _weighted_mean(x, r)})
+
+    def step(theta: Theta, r: NDArray) -> Theta:
+        mean = _weighted_mean(x, r)
+        variance = np.stack(
+            [r[:, k] @ np.square(x - mean[k]) / r[:, k].sum() for k in range(r.shape[1])]
+        )
+        return {mu: mean, sigma: np.sqrt(variance)}
+
+    return ClosedForm((mu, sigma), step)
+
+
+def _mean_family(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
+    (graph,) = rv.owner.op.dist_params(rv.owner)
+    name = _free_indexed(objective, graph)
+    if name is None or objective.derivation.shapes[name][1:] != x.shape[1:]:
+        return None
+    return ClosedForm((name,), lambda theta, r: {name: _weighted_mean(x, r)})
+
+
+def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
+    mu_graph, cov_graph = rv.owner.op.dist_params(rv.owner)[:2]
+    mu = _free_indexed(objective, mu_graph)
+    names = _scaled_correlation(objective, cov_graph)
+    if mu is None or names is None or x.ndim != 2:
+        return None
+    sigma, corr = names
+
+    def step(theta: Theta, r: NDArray) -> Theta:
+        mean = _weighted_mean(x, r)
+        covariance = []
+        for k in range(r.shape[1]):
+            centred = x - mean[k]
+            covariance.append((r[:, k, None] * centred).T @ centred / r[:, k].sum())
+        cov = np.stack(covariance)
+        sd = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
+        return {
+            mu: mean,
+            sigma: sd,
+            corr: np.linalg.cholesky(cov / (sd[:, :, None] * sd[:, None, :])),
+        }
+
+    return ClosedForm((mu, sigma, corr), step)
+
+
+def _scaled_correlation(objective: Objective, cov: TensorVariable) -> tuple[str, str] | None:
+    """(sigma, corr) where the covariance is chol[z] chol[z]ᵀ with chol = sigma[..., None] * corr."""
+    above = [v for v in ancestors([cov]) if v.owner is not None]
+    indexed = {
+        v.owner.inputs[0]
+        for v in above
+        if isinstance(v.owner.op, AdvancedSubtensor)
+        and len(v.owner.inputs) == 2
+        and v.owner.inputs[1] is objective.derivation.latent.rv
+    }
+    if len(indexed) != 1:
+        return None
+    (chol,) = indexed
+    product = chol.owner
+    if product is None or not isinstance(product.op, Elemwise) or len(product.inputs) != 2:
+        return None
+    if not isinstance(product.op.scalar_op, Mul):
+        return None
+    # Nothing may stand between chol[z] and the covariance but the product with its transpose.
+    between = {
+        type(v.owner.op).__name__ for v in above if chol in set(ancestors([v])) and v is not chol
+    }
+    if not between <= {"AdvancedSubtensor", "DimShuffle", "Dot", "Blockwise"}:
+        return None
+    for scale, corr in (product.inputs, product.inputs[::-1]):
+        sigma = scale
+        while sigma.owner is not None and isinstance(sigma.owner.op, DimShuffle):
+            if tuple(sigma.owner.op.new_order) != (0, 1, "x"):
+                return None
+            sigma = sigma.owner.inputs[0]
+        if (
+            corr.owner is not None
+            and isinstance(corr.owner.op, LKJCorrRV)
+            and {sigma.name, corr.name} <= set(objective.free)
+            and len(objective.derivation.shapes[sigma.name]) == 2
+        ):
+            return sigma.name, corr.name
+    return None
+
+
+# Transforms whose space is all that the family allows, so that no closed form can leave it.
+_WHOLE_SPACE = (LogTransform, LogOddsTransform, SimplexTransform, CholeskyCorrTransform)
+_FAMILIES: dict[type, Callable[[Objective, TensorVariable, NDArray], ClosedForm | None]] = {
+    NormalRV: _normal,
+    MvNormalRV: _mvnormal,
+    PoissonRV: _mean_family,
+    BernoulliRV: _mean_family,
+}

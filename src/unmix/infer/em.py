@@ -1,0 +1,292 @@
+r"""`em`: maximum likelihood or posterior mode of any declared mixture, and how far to trust it.
+
+Expectation–maximisation alternates Bayes' rule at the current θ (E-step) with raising the expected
+complete-data log-density (M-step); the objective never goes down (Dempster, Laird and Rubin 1977,
+JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, derive
+from unmix.derive.theta import as_dataset
+from unmix.errors import UnmixError
+from unmix.infer.closed_form import closed_forms
+from unmix.infer.em_run import ROUGH, Run, m_step, polish, run
+from unmix.infer.objective import Kind, Objective, make_objective
+from unmix.infer.progress import progress_bar
+from unmix.infer.starts import distinct_rows, observed_features, start_responsibilities
+from unmix.infer.status import Status, status
+
+# Starts whose objectives differ by less than this, relative, are at the same optimum.
+SAME_OPTIMUM = 1e-7
+
+
+@dataclass(frozen=True)
+class EMResult:
+    """One point of θ, with what is known about it.
+
+    Attributes
+    ----------
+    theta
+        The parameters, with the model's names and dims. Of parameters that the objective does not
+        touch there is none.
+    log_likelihood
+        Σ_i log p(x_i | θ), nats.
+    objective
+        What was maximised: the log-likelihood, or that plus the log prior density.
+    kind
+        ``"likelihood"`` or ``"posterior"``.
+    df
+        Unconstrained dimensions of the parameters maximised over.
+    n_obs
+        Number of observations.
+    status
+        How it ended, with advice.
+    trace
+        The objective at each iteration of the best start.
+    starts
+        For each start (dim ``start``): ``objective``, ``iterations``, ``status``,
+        ``reached_best``.
+    left_out
+        Parameters that the likelihood does not touch.
+    fixed
+        Parameters held at given values.
+    seconds, seed
+        Time taken; the seed, where one was given.
+    """
+
+    theta: xr.Dataset
+    log_likelihood: float
+    objective: float
+    kind: Kind
+    df: int
+    n_obs: int
+    status: Status
+    trace: NDArray
+    starts: xr.Dataset
+    left_out: tuple[str, ...]
+    fixed: tuple[str, ...]
+    seconds: float
+    seed: int | None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the parameters stand still at a proper maximum."""
+        return self.status.name == "converged"
+
+    @property
+    def aic(self) -> float:
+        """−2 ℓ + 2 df, smaller is better; NaN unless maximum likelihood (Akaike 1974)."""
+        return -2 * self.log_likelihood + 2 * self.df if self.kind == "likelihood" else np.nan
+
+    @property
+    def bic(self) -> float:
+        """−2 ℓ + df log N, smaller is better; NaN unless maximum likelihood (Schwarz 1978)."""
+        if self.kind != "likelihood":
+            return np.nan
+        return -2 * self.log_likelihood + self.df * np.log(self.n_obs)
+
+    def __str__(self) -> str:
+        kind = "maximum likelihood" if self.kind == "likelihood" else "posterior mode"
+        best = int(self.starts["reached_best"].sum())
+        lines = [
+            f"EM, {kind}: {self.status}",
+            f"  log-likelihood {self.log_likelihood:.6f}, df {self.df}, N {self.n_obs}"
+            + (f", AIC {self.aic:.3f}, BIC {self.bic:.3f}" if self.kind == "likelihood" else ""),
+            f"  {best} of {self.starts.sizes['start']} starts reached it, "
+            f"{len(self.trace)} iterations, {self.seconds:.1f} s",
+        ]
+        if self.left_out:
+            lines.append(
+                f"  not in the likelihood, left out: {', '.join(self.left_out)}"
+            )
+        if self.fixed:
+            lines.append(f"  fixed: {', '.join(self.fixed)}")
+        for name, value in self.theta.items():
+            with np.printoptions(precision=5, suppress=True, threshold=40):
+                lines.append(f"  {name} = {str(value.values).replace(chr(10), ' ')}")
+        return "\n".join(lines)
+
+
+def em(
+    model: pm.Model | None = None,
+    *,
+    kind: Kind = "likelihood",
+    fixed: Mapping[str, object] | None = None,
+    starts: int = 10,
+    max_iterations: int = 2000,
+    tolerance: float = 1e-9,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> EMResult:
+    """Fit a declared mixture by EM.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out.
+    kind
+        ``"likelihood"``: maximise p(x | θ) over the parameters that the likelihood touches;
+        priors play no part. ``"posterior"``: maximise p(x | θ) p(θ), with densities of the
+        constrained parameters and no Jacobians.
+    fixed
+        Values of parameters to hold, by name.
+    starts
+        Number of starts; the best proper one is returned.
+    max_iterations
+        Limit for each start.
+    tolerance
+        Largest remaining change of the unconstrained parameters, extrapolated.
+    rng
+        Seed or generator.
+    progress
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    EMResult
+        Components in increasing mean of the first observed feature where the model is symmetric.
+
+    Raises
+    ------
+    UnmixError
+        If the objective has no maximum to look for: a second latent, a free hyper-scale in the
+        posterior mode, no free parameter.
+    """
+    begun = time.perf_counter()
+    derivation = derive(model)
+    if isinstance(starts, bool) or starts != int(starts) or starts < 1:
+        raise UnmixError(f"starts is {starts!r}: give a whole number, 1 or more")
+    if max_iterations < 1:
+        raise UnmixError(f"max_iterations is {max_iterations!r}: give 1 or more")
+    objective = make_objective(derivation, kind, fixed)
+    if not objective.free:
+        raise UnmixError("every parameter is fixed, so there is nothing to maximise over")
+    seed = int(rng) if isinstance(rng, int | np.integer) else None
+    generator = np.random.default_rng(rng)
+    runs = _run_starts(objective, starts, max_iterations, tolerance, generator, progress)
+    best, table = _choose(runs)
+    theta, r = _in_order(derivation, best)
+    touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
+    return EMResult(
+        theta=as_dataset(derivation, {name: theta[name] for name in touched}),
+        log_likelihood=objective.log_likelihood(theta),
+        objective=best.objective,
+        kind=kind,
+        df=objective.df,
+        n_obs=derivation.n_obs,
+        status=_describe(best, table),
+        trace=best.trace,
+        starts=table,
+        left_out=tuple(n for n in derivation.parameters if n not in touched),
+        fixed=tuple(objective.held),
+        seconds=time.perf_counter() - begun,
+        seed=seed,
+    )
+
+
+def _run_starts(
+    objective: Objective,
+    starts: int,
+    max_iterations: int,
+    tolerance: float,
+    rng: np.random.Generator,
+    progress: bool,
+) -> list[Run]:
+    derivation = objective.derivation
+    blocks = closed_forms(objective)
+    closed = set(objective.free) <= {name for block in blocks for name in block.names}
+    features = observed_features(derivation)
+    k = derivation.n_components
+    # One component fitted to everything: every component gets the same share of every row.
+    pooled = np.full((derivation.n_obs, k), 1.0 / k)
+    one = m_step(objective, blocks, objective.initial, pooled, thorough=True)
+    _, _, log_likelihood = objective.expectation(one)
+    finite = log_likelihood[np.isfinite(log_likelihood)]
+    common = {
+        "peak": float(finite.max()) if finite.size else 0.0,
+        "group": distinct_rows(derivation),
+        "continuous": any(
+            v.type.dtype.startswith("float") for v in derivation.opened.observed.values()
+        ),
+        "max_iterations": max_iterations,
+        "tolerance": tolerance if closed else max(tolerance, ROUGH),
+    }
+    number = starts if k > 1 else 1
+    runs = []
+    with progress_bar("EM", number, progress) as bar:
+        for r in start_responsibilities(features, k, number, rng):
+            result = run(objective, blocks, r, **common)
+            if not closed and result.outcome in ("converged", "iteration limit"):
+                result = polish(objective, result)
+            runs.append(result)
+            bar()
+    return runs
+
+
+PROPER = ("converged", "iteration limit", "not monotone")
+
+
+def _choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
+    """The best proper run; a collapsed one only where there is nothing else."""
+    proper = [r for r in runs if r.outcome in PROPER]
+    pool = proper or [r for r in runs if r.outcome == "emptied"] or runs
+    best = max(pool, key=lambda r: r.objective if np.isfinite(r.objective) else -np.inf)
+    scale = 1.0 + abs(best.objective)
+    table = xr.Dataset(
+        {
+            "objective": ("start", np.array([r.objective for r in runs])),
+            "iterations": ("start", np.array([len(r.trace) for r in runs])),
+            "status": ("start", np.array([r.outcome for r in runs])),
+            "reached_best": (
+                "start",
+                np.array(
+                    [
+                        r.outcome == best.outcome
+                        and abs(r.objective - best.objective) <= SAME_OPTIMUM * scale
+                        for r in runs
+                    ]
+                ),
+            ),
+        }
+    )
+    return best, table
+
+
+def _describe(best: Run, table: xr.Dataset) -> Status:
+    counts = {
+        name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
+    }
+    others = [f"{n} {name}" for name, n in counts.items() if name != best.outcome]
+    reached = int(table["reached_best"].sum())
+    total = table.sizes["start"]
+    detail = [f"{reached} of {total} starts reached the best"]
+    if others:
+        detail.append("set aside: " + ", ".join(others))
+    if reached == 1 and total > 1 and best.outcome == "converged":
+        detail.append("one only, so a better optimum may exist: raise starts")
+    return status(best.outcome, "; ".join(detail))
+
+
+def _in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDArray]:
+    """Components by increasing mean of the first feature, within the model's symmetry."""
+    r = best.responsibility
+    features = observed_features(derivation)
+    if not derivation.components.symmetric or not features.shape[1]:
+        return best.theta, r
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (r.T @ features[:, 0]) / r.sum(axis=0)
+    order = np.arange(derivation.n_components)
+    for block in derivation.components.symmetry:
+        members = np.array(block)
+        order[members] = members[np.argsort(mean[members], kind="stable")]
+    return derivation.components.permute(best.theta, order), r[:, order]
+
+

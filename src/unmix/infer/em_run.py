@@ -1,0 +1,229 @@
+"""One EM run from one start: E-step, M-step, until the parameters stand still.
+
+The run stops when the parameters' *remaining* change, extrapolated from the geometric rate at
+which their changes shrink, is below the tolerance, relative to the parameters: EM is linear, so small
+steps alone only say that it is slow (McLachlan and Krishnan 2008, The EM Algorithm, section 4.9).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+from numpy.typing import NDArray
+
+from unmix.infer.closed_form import ClosedForm
+from unmix.infer.objective import Objective, Theta
+
+# A component counts as collapsed when its peak density is this much (in logs) above that of one
+# component fitted to everything: a standard deviation 10^-6 of the data's in one dimension.
+PEAK = np.log(1e6)
+# Rounding of a sum of N terms, relative to the sum of their sizes, allowed in "never goes down".
+ROUNDING = 1e-11
+# What evaluating a density outside its parameter space raises.
+IMPROPER = (ValueError, AssertionError, ArithmeticError, np.linalg.LinAlgError)
+# With gradient M-steps EM only has to find the hill: `polish` climbs to its top.
+ROUGH = 1e-4
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one start gave.
+
+    Attributes
+    ----------
+    theta
+        Constrained θ where it ended.
+    objective
+        Its value there.
+    trace
+        The objective at each iteration.
+    outcome
+        Name of a status.
+    responsibility
+        Shape (obs, component), at θ.
+    """
+
+    theta: Theta
+    objective: float
+    trace: NDArray
+    outcome: str
+    responsibility: NDArray
+
+
+def run(
+    objective: Objective,
+    blocks: list[ClosedForm],
+    responsibility: NDArray,
+    *,
+    peak: float,
+    group: NDArray,
+    continuous: bool,
+    max_iterations: int,
+    tolerance: float,
+    tick: Callable[[], None] = lambda: None,
+) -> Run:
+    """Run EM from responsibilities.
+
+    Parameters
+    ----------
+    objective
+        What to climb.
+    blocks
+        Closed-form parts of the M-step.
+    responsibility
+        Shape (obs, component), to begin with.
+    peak
+        Largest log-likelihood of a row under one component fitted to all rows.
+    group
+        Group number of each observation; equal data, equal number.
+    continuous
+        Whether the data are densities, so that a component can collapse onto a point.
+    tick
+        Called once an iteration.
+    """
+    theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
+    trace: list[float] = []
+    outcome = "iteration limit"
+    step_before, flat = np.inf, 0
+    for _ in range(max_iterations):
+        try:
+            value, r, log_likelihood = objective.expectation(theta)
+        except IMPROPER:
+            value = np.nan
+        tick()
+        if not np.isfinite(value):
+            outcome = "collapsed" if continuous and trace else "failed"
+            break
+        if trace and value < trace[-1] - ROUNDING * (abs(value) + len(r)):
+            outcome = "not monotone"
+            trace.append(value)
+            break
+        trace.append(value)
+        responsibility, proper = r, theta
+        if continuous and _collapsed(r, log_likelihood, peak, group):
+            outcome = "collapsed"
+            break
+        if r.sum(axis=0).min() < 1e-8 * len(r):
+            outcome = "emptied"
+            break
+        theta = m_step(objective, blocks, theta, r)
+        step = _largest_change(theta, proper)
+        rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
+        remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
+        step_before = step
+        gained = value - trace[-2] if len(trace) > 1 else np.inf
+        flat = flat + 1 if gained <= ROUNDING * (abs(value) + 1) else 0
+        if max(step, remaining) <= tolerance or (flat >= 5 and remaining <= 1e3 * tolerance):
+            outcome = "converged"
+            break
+    if not trace:
+        return Run(theta, -np.inf, np.zeros(0), outcome, responsibility)
+    if outcome in ("converged", "iteration limit"):
+        value, r, _ = objective.expectation(theta)
+        if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
+            return Run(theta, value, np.append(trace, value), outcome, r)
+    return Run(proper, trace[-1], np.asarray(trace), outcome, responsibility)
+
+
+def _largest_change(theta: Theta, before: Theta) -> float:
+    """Largest change of a parameter, relative to the largest of its own values."""
+    return max(
+        float(np.max(np.abs(theta[n] - before[n]))) / max(float(np.max(np.abs(theta[n]))), 1e-300)
+        for n in theta
+        if np.size(theta[n])
+    )
+
+
+def m_step(
+    objective: Objective,
+    blocks: list[ClosedForm],
+    theta: Theta,
+    responsibility: NDArray,
+    *,
+    thorough: bool = False,
+) -> Theta:
+    """Raise Q(θ; r): closed forms where proved, gradient steps on the parameters left over."""
+    theta = dict(theta)
+    done: set[str] = set()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for block in blocks:
+            theta.update(block.step(theta, responsibility))
+            done |= set(block.names)
+    if set(objective.free) <= done:
+        return theta
+    u = objective.flatten(theta)
+    moving = np.concatenate(
+        [
+            np.full(objective.derivation.space.sizes[name], name not in done)
+            for name in objective.free
+        ]
+    )
+
+    def negative(part: NDArray) -> tuple[float, NDArray]:
+        full = u.copy()
+        full[moving] = part
+        value, gradient = objective.expected(full, responsibility)
+        if not np.isfinite(value):
+            return np.inf, np.zeros(int(moving.sum()))
+        return -value, -np.nan_to_num(gradient[moving])
+
+    before, _ = negative(u[moving])
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = scipy.optimize.minimize(
+            negative,
+            u[moving],
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 100 if thorough else 6, "ftol": 1e-15, "gtol": 1e-9},
+        )
+    if found.fun <= before:
+        u[moving] = found.x
+    return objective.theta(u)
+
+
+def _collapsed(r: NDArray, log_likelihood: NDArray, peak: float, group: NDArray) -> bool:
+    """Whether a component sits on a few distinct rows with a density beyond all proportion."""
+    n_groups = int(group.max()) + 1
+    for k in range(r.shape[1]):
+        if np.max(log_likelihood[:, k]) - peak < PEAK:
+            continue
+        share = np.zeros(n_groups)
+        np.maximum.at(share, group, r[:, k])
+        if share.sum() < max(3.0, 0.02 * n_groups):
+            return True
+    return False
+
+
+def polish(objective: Objective, result: Run) -> Run:
+    """Quasi-Newton steps on the objective itself, from where EM with inexact M-steps ended.
+
+    EM's own last digits are limited by how exactly the M-step is solved; near the optimum the
+    gradient of the objective is at hand (Fisher's identity) and BFGS converges faster than any
+    linear iteration. The result is taken only where it is higher.
+    """
+    u = objective.flatten(result.theta)
+    if not np.isfinite(u).all() or not len(u):
+        return result
+
+    def negative(v: NDArray) -> tuple[float, NDArray]:
+        value, gradient = objective.gradient(v)
+        return -value, -np.nan_to_num(gradient)
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = scipy.optimize.minimize(
+            negative, u, jac=True, method="BFGS", options={"gtol": 1e-8, "maxiter": 200}
+        )
+    if not np.isfinite(found.fun) or -found.fun < result.objective:
+        return result
+    theta = objective.theta(found.x)
+    value, r, _ = objective.expectation(theta)
+    # The gradient of a sum over rows, on parameters of order one: its rounding grows with N.
+    settled = np.max(np.abs(found.jac)) < 1e-5 * len(r)
+    return Run(
+        theta,
+        value,
+        np.append(result.trace, value),
+        "converged" if settled else "iteration limit",
+        r,
+    )

@@ -1,0 +1,98 @@
+"""Rows of numbers from a file, or one sentence about why not.
+
+Nothing is dropped or filled in silently: a cell that is not a finite number, in a column that is
+used, is an error that names its column and its line as an editor counts them, the header being
+line 1; and the result says which columns were left out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from unmix.errors import UnmixError
+from unmix.printable import printable
+from unmix.read_csv import read_csv
+from unmix.table_columns import tidy
+
+PARQUET = b"PAR1"
+
+
+def read_table(
+    path: str | Path, columns: Sequence[str] | None = None, id: str | None = None
+) -> pd.DataFrame:
+    """Read the columns of a file that hold numbers.
+
+    Parameters
+    ----------
+    path
+        A CSV file with commas and a header line (UTF-8 with or without a byte order mark, UTF-16
+        with one; anything else is read as Latin-1), or a Parquet file.
+    columns
+        The columns wanted, in that order. By default every named column of numbers; what the
+        others hold is of no account.
+    id
+        A column that names the rows; its values must differ.
+
+    Returns
+    -------
+    pandas.DataFrame
+        float64, (obs, column), all finite; the index is the id column or 0, …, N−1.
+        ``attrs["left_out"]`` maps the columns left out to the reason, ``attrs["encoding"]`` is how
+        the text was read ("" for Parquet).
+
+    Raises
+    ------
+    UnmixError
+        For a file that is missing, empty or no table; a line with more or fewer cells than the
+        header; a column that is unknown, constant or there twice; a cell that is missing, infinite
+        or text. The sentence names the column and the line of a CSV, or the row of a Parquet file
+        counted from 1.
+    """
+    path = Path(path)
+    named = None if columns is None else [tidy(c) for c in columns]
+    id = None if id is None else tidy(id)
+    if named is not None:
+        if not named:
+            raise UnmixError("no column is named: name one or more, or none to take all numbers")
+        for name in named:
+            if named.count(name) > 1:
+                raise UnmixError(f"column {printable(name)} is asked for twice: name it once")
+        if id in named:
+            raise UnmixError(f"column {printable(id)} cannot be both the id and data")
+    try:
+        head = _first_bytes(path)
+        if head.startswith(PARQUET):
+            from unmix.read_parquet import read_parquet
+
+            frame = read_parquet(path, named, id)
+        else:
+            frame = read_csv(path, head, named, id)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnmixError(f"cannot read {printable(path, 200)}: {reason}") from error
+    for column, values in frame.items():
+        if len(values) > 1 and np.ptp(values) == 0:
+            raise UnmixError(
+                f"column {printable(column)} is constant ({values.iloc[0]:g} in every row), so it "
+                "tells no component from another: leave it out"
+            )
+    return frame
+
+
+def _first_bytes(path: Path) -> bytes:
+    shown = printable(path, 200)
+    if not path.exists():
+        raise UnmixError(f"there is no file {shown}: check its path")
+    if path.is_dir():
+        raise UnmixError(f"{shown} is a folder: name the CSV or Parquet file in it")
+    if not path.is_file():
+        raise UnmixError(f"{shown} is not an ordinary file: save the data as CSV or Parquet first")
+    with path.open("rb") as file:
+        head = file.read(8192)
+    if not head:
+        raise UnmixError(f"{shown} is empty: it needs a header line and rows")
+    if path.suffix.lower() in (".parquet", ".pq") and not head.startswith(PARQUET):
+        raise UnmixError(f"{shown} is not a Parquet file, whatever its name says")
+    return head

@@ -1,0 +1,83 @@
+"""What a saved fit knows of its model: a catalogue entry, its arguments, and the rows."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+
+from unmix.errors import UnmixError
+from unmix.printable import listed, printable
+
+
+def observed_data(model: pm.Model) -> xr.Dataset:
+    """The observed variables of a model, with its dims and coordinates."""
+    variables = {}
+    for rv in model.observed_RVs:
+        values = np.asarray(model.rvs_to_values[rv].eval())
+        dims = model.named_vars_to_dims.get(rv.name) or (None,) * values.ndim
+        names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
+        variables[rv.name] = (names, values)
+    used = {dim for names, _ in variables.values() for dim in names}
+    coords = {d: np.asarray(v) for d, v in model.coords.items() if d in used and v is not None}
+    return xr.Dataset(variables, coords=coords)
+
+
+def load_model(tree: xr.DataTree) -> pm.Model:
+    """Build the catalogue model of a saved fit again, on the rows saved with it.
+
+    Parameters
+    ----------
+    tree
+        From `load_tree`.
+
+    Returns
+    -------
+    pymc.Model
+
+    Raises
+    ------
+    UnmixError
+        If the fit is of a model of the user's own, or its note does not fit the catalogue.
+    """
+    from unmix.models import CATALOGUE
+
+    name = str(tree.attrs.get("model", ""))
+    if not name:
+        raise UnmixError(
+            "the fit is of a model that is not in the catalogue unmix.models: build it again "
+            "and pass it to the functions of unmix together with the loaded fit"
+        )
+    if name not in CATALOGUE:
+        raise UnmixError(
+            f"the fit names a model {printable(name)}, and the catalogue has "
+            f"{listed(sorted(CATALOGUE))}: was it saved by another version of unmix?"
+        )
+    damaged = UnmixError(
+        f"what the fit says of its model {printable(name)} cannot be used: it was altered or "
+        "saved by another version of unmix"
+    )
+    try:
+        arguments = json.loads(tree.attrs.get("model_arguments", ""))
+        arguments = {
+            key: np.array(value) if isinstance(value, list) else value
+            for key, value in arguments.items()
+        }
+        rows = _rows(tree["observed_data"].to_dataset())
+        return CATALOGUE[name](rows, **arguments)
+    except UnmixError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise damaged from error
+
+
+def _rows(observed: xr.Dataset) -> Any:
+    """The rows as a Series or a frame with their names, as they went in."""
+    (array,) = observed.data_vars.values()
+    if array.ndim == 1:
+        return array.to_series()
+    rows = array.transpose("obs", ...)
+    names = rows[rows.dims[1]].to_numpy().astype(str)
+    return pd.DataFrame(rows.to_numpy(), index=rows["obs"].to_index(), columns=names)

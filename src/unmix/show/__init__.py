@@ -1,0 +1,34 @@
+"""For a person: one observation opened up, tables for a terminal, figures."""
+
+from typing import TYPE_CHECKING, Any
+
+from unmix.show.explain import explain
+from unmix.show.explanation import Explanation
+
+if TYPE_CHECKING:
+    from unmix.show.figures import (
+        calibration,
+        em_against_mcmc,
+        fitted_components,
+        traces,
+        two_roads,
+    )
+
+__all__ = [
+    "Explanation",
+    "calibration",
+    "em_against_mcmc",
+    "explain",
+    "fitted_components",
+    "traces",
+    "two_roads",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Figures bring matplotlib, which takes longer to load than a table to print.
+    if name in __all__:
+        from unmix.show import figures
+
+        return getattr(figures, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,68 @@
+"""Figures that belong to nobody but the caller: pyplot never hears of them, so none is left open.
+
+A plain matplotlib Figure made without pyplot is not shown by a notebook that has not loaded
+pyplot, hence the one method added here.
+"""
+
+from io import BytesIO
+from textwrap import wrap
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from unmix.show import colours
+from unmix.show.numbers import plain
+
+
+class NotebookFigure(Figure):
+    """A matplotlib Figure that a notebook shows whatever the backend."""
+
+    def _repr_png_(self) -> bytes:
+        page = BytesIO()
+        self.savefig(page, format="png", dpi=self.get_dpi())
+        return page.getvalue()
+
+
+def blank(width: float, height: float, **more: Any) -> NotebookFigure:
+    """An empty figure, in inches, that lays itself out."""
+    return NotebookFigure(figsize=(width, height), dpi=100, layout="constrained", **more)
+
+
+def tidy(axes: Axes) -> None:
+    """No box, no ticks without need: only what carries numbers stays."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=10)
+    axes.xaxis.label.set_fontsize(11)
+    axes.yaxis.label.set_fontsize(11)
+
+
+def say(axes: Axes, title: str, more: str = "", *, columns: int = 100) -> None:
+    """What is seen, above the axes; smaller below it, how it was computed.
+
+    Parameters
+    ----------
+    axes
+        The panel.
+    title, more
+        The two; ``more`` is broken into lines of at most ``columns`` characters.
+    columns
+        What the panel is wide enough for.
+    """
+    lines = wrap(more, columns)
+    axes.set_title(title + "\n" * len(lines), loc="left", fontsize=12, color=colours.INK)
+    note = axes.text(
+        0,
+        1.02,
+        "\n".join(lines),
+        transform=axes.transAxes,
+        fontsize=9,
+        color="#555555",
+        va="bottom",
+    )
+    note.set_in_layout(False)  # the title's empty lines keep its room
+
+
+def text(value: Any, longest: int = 40) -> str:
+    """A name as it stands: a $ in it starts no formula."""
+    return plain(value, longest).replace("$", r"\$")

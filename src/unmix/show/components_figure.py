@@ -1,0 +1,103 @@
+"""The data with the fitted components over them, every row shaded by who is responsible for it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, derive
+from unmix.errors import UnmixError
+from unmix.show.canvas import text
+from unmix.show.line_figure import line_figure
+from unmix.show.plane_figure import pairs_figure, plane_figure
+
+
+def fitted_components(
+    model: pm.Model | None,
+    fit: Any,
+    responsibilities: xr.Dataset,
+    *,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """Observed rows, shaded by responsibility, with the fitted components.
+
+    One feature: a histogram, the components' densities weighted by w and their sum, the rows in a
+    strip, and the responsibilities as functions of the value. Two features: the rows, and for each
+    component the two contours where its density has fallen to exp(-1/2) and exp(-2) of its peak,
+    which for a normal are the ellipses at one and two standard deviations. More: all pairs, without
+    densities, for which the other features would have to be integrated out.
+
+    Densities come from `unmix.bayes_rule` on a grid; where the model's rows need more than the
+    observed variable (covariates), only the rows are shown.
+
+    Parameters
+    ----------
+    model
+        The declared mixture, with one observed variable.
+    fit
+        Any θ: an EM result or draws.
+    responsibilities
+        The result of `unmix.responsibilities` for that fit.
+    names
+        Labels of the axes, with units; by default the model's feature names.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UnmixError
+        If the model has no single observed variable with one value, or one row of values, for each
+        observation.
+    """
+    derivation = derive(model)
+    name, rows, features = _rows(derivation, names)
+    r = responsibilities["responsibility"].transpose("obs", "component").to_numpy()
+    if r.shape != (len(rows), derivation.n_components):
+        raise UnmixError(
+            f"the responsibilities are for {r.shape[0]} rows and {r.shape[1]} components and the "
+            f"model has {len(rows)} and {derivation.n_components}: compute them for this model"
+        )
+    labels = [text(label, 24) for label in responsibilities["component"].values]
+    if rows.shape[1] == 1:
+        return line_figure(derivation, fit, name, rows[:, 0], r, features[0], labels)
+    if rows.shape[1] == 2:
+        return plane_figure(derivation, fit, name, rows, r, features, labels)
+    return pairs_figure(rows, r, features, labels)
+
+
+def _rows(derivation: Derivation, names: Sequence[str] | None) -> tuple[str, NDArray, list[str]]:
+    """The one observed variable, its rows (obs, feature) and the features' names."""
+    opened = derivation.opened
+    observed = [n for n in opened.observed if n in opened.assignment_terms]
+    if len(observed) != 1:
+        raise UnmixError(
+            f"the figure needs one observed variable that follows {derivation.latent.name!r} and "
+            f"the model has {len(observed)}: draw this one by hand"
+        )
+    name = observed[0]
+    rows = np.asarray(derivation.data[opened.observed[name]].eval())
+    if rows.ndim not in (1, 2) or len(rows) != derivation.n_obs:
+        raise UnmixError(
+            f"the figure needs one row of {name!r} for each observation and it has shape "
+            f"{rows.shape} for {derivation.n_obs}: draw this one by hand"
+        )
+    dims = list(derivation.model.named_vars_to_dims.get(name) or ())
+    known = derivation.model.coords.get(dims[1]) if rows.ndim == len(dims) == 2 else None
+    rows = rows.reshape(len(rows), -1)
+    if names is None:
+        names = (
+            [str(n) for n in known]
+            if known is not None
+            else [name]
+            if rows.shape[1] == 1
+            else [f"{name}[{j}]" for j in range(rows.shape[1])]
+        )
+    if len(names) != rows.shape[1]:
+        raise UnmixError(f"names has {len(names)} labels for {rows.shape[1]} features")
+    return name, rows, [text(n) for n in names]

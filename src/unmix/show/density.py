@@ -1,0 +1,149 @@
+"""Component densities over a grid, read from Bayes' rule at grid points taken for observations.
+
+No density is written here: `unmix.bayes_rule` with ``new=grid`` gives p(z = k | θ) and
+p(x | z = k, θ) as the model declares them, whatever the family. With draws they are averaged over
+a thinned set of them, components matched first.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, bayes_rule
+from unmix.derive.theta import theta_dataset
+from unmix.errors import UnmixError
+from unmix.show.numbers import share
+
+Array = NDArray[np.float64]
+
+INTERVAL = 0.89
+
+
+@dataclass(frozen=True)
+class Densities:
+    """Densities at grid points, averaged over draws where there are draws.
+
+    Attributes
+    ----------
+    joint
+        p(z = k) p(x | z = k), shape (point, component).
+    likelihood
+        p(x | z = k), shape (point, component).
+    responsibility
+        p(z = k | x), shape (point, component); NaN where no component reaches.
+    lower, upper
+        Equal-tailed bounds of the joint over draws, shape (point, component); None for one θ.
+    draws
+        Number of draws used; None for one θ.
+    """
+
+    joint: Array
+    likelihood: Array
+    responsibility: Array
+    lower: Array | None
+    upper: Array | None
+    draws: int | None
+
+
+def densities(
+    derivation: Derivation,
+    fit: Any,
+    name: str,
+    grid: NDArray,
+    *,
+    draws: int,
+    interval: float = INTERVAL,
+) -> Densities:
+    """Densities of every component at the points of a grid.
+
+    Parameters
+    ----------
+    derivation
+        The model.
+    fit
+        Any θ.
+    name
+        The observed variable whose values the grid holds.
+    grid
+        Shape (point,) or (point, feature).
+    draws
+        At most so many draws, evenly spaced.
+    interval
+        Probability of the bounds.
+
+    Raises
+    ------
+    UnmixError
+        If the model cannot be put on other rows by this variable alone, for example because its
+        weights or means follow covariates.
+    """
+    theta = theta_dataset(fit)
+    keep = _thin(theta, draws)
+    permutation = _alignment(fit, keep)
+    bayes = bayes_rule(derivation.model, theta.isel(keep), new={name: grid})
+    k = derivation.n_components
+    points = len(grid)
+
+    def term(variable: str) -> Array:
+        values = bayes[variable].transpose(..., "obs", "component").to_numpy()
+        values = values.reshape(-1, points, k)
+        if permutation is not None:
+            values = np.take_along_axis(values, permutation[:, None, :], axis=-1)
+        return values
+
+    with np.errstate(under="ignore"):
+        joint, likelihood = np.exp(term("log_joint")), np.exp(term("log_likelihood"))
+    tail = (1 - interval) / 2
+    many = len(joint) > 1
+    return Densities(
+        joint.mean(axis=0),
+        likelihood.mean(axis=0),
+        term("responsibility").mean(axis=0),
+        np.quantile(joint, tail, axis=0) if many else None,
+        np.quantile(joint, 1 - tail, axis=0) if many else None,
+        len(joint) if many else None,
+    )
+
+
+def try_densities(
+    derivation: Derivation, fit: Any, name: str, grid: NDArray, draws: int
+) -> Densities | None:
+    """None where the model's rows cannot be replaced by values of one observed variable alone.
+
+    Whether they can is tried on two points. Neither these nor the grid may be as many as the data,
+    or covariates of the data would be taken for theirs.
+    """
+    try:
+        derivation.on({name: grid[: 2 + (derivation.n_obs == 2)]})
+    except (UnmixError, ValueError, TypeError):
+        return None
+    return densities(derivation, fit, name, grid, draws=draws)
+
+
+def averaged_words(found: Densities, *, bands: bool) -> str:
+    """How densities of draws were averaged, for the note of a figure."""
+    if found.draws is None:
+        return ""
+    return f"; means over {found.draws} draws" + (f", {share(INTERVAL)} bands" if bands else "")
+
+
+def _thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
+    """Positions along the last sample dim that leave at most about ``draws`` in all."""
+    sample = [d for d in ("chain", "draw", "sample") if d in theta.dims]
+    if not sample:
+        return {}
+    last = sample[-1]
+    others = int(np.prod([theta.sizes[d] for d in sample[:-1]]))
+    wanted = max(1, min(theta.sizes[last], draws // max(others, 1)))
+    return {last: np.linspace(0, theta.sizes[last] - 1, wanted).astype(int)}
+
+
+def _alignment(fit: Any, keep: dict[str, NDArray]) -> NDArray | None:
+    if not keep or not isinstance(fit, xr.DataTree) or "alignment" not in fit.children:
+        return None
+    permutation = fit["alignment"].to_dataset()["permutation"].isel(keep)
+    permutation = permutation.transpose(..., "component")
+    return permutation.to_numpy().reshape(-1, permutation.sizes["component"]).astype(np.intp)

@@ -1,0 +1,128 @@
+"""One feature: the data's histogram, the fitted densities, the rows, the responsibilities."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation
+from unmix.show import colours
+from unmix.show.canvas import blank, say, tidy
+from unmix.show.density import Densities, averaged_words, try_densities
+from unmix.show.rows_drawn import HOW_ROWS, draw_rows, some_of
+
+Array = NDArray[np.float64]
+
+GRID_POINTS = 400
+DRAWS = 200
+
+
+def line_figure(
+    derivation: Derivation,
+    fit: Any,
+    name: str,
+    x: NDArray,
+    r: Array,
+    feature: str,
+    labels: list[str],
+) -> Figure:
+    """Values x (obs,) shaded by r (obs, component), and each component's density."""
+    counts = x.dtype.kind in "iu"
+    grid = _line_grid(x, counts)
+    found = try_densities(derivation, fit, name, grid, DRAWS)
+    figure = blank(8, 6.2 if found else 4.2)
+    ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
+    panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    top, strip = panels[0], panels[1]
+    top.hist(x, bins=_bins(x), density=True, color="#E4E4E4", edgecolor="white", label="data")
+    more = HOW_ROWS
+    if found:
+        _draw_line(top, grid, found, labels, "steps-mid" if counts else "default")
+        _draw_responsibility(panels[2], grid, found)
+        more += (
+            " Above, each p(z = k) p(x | z = k) and their sum; below, p(z = k | x)"
+            f"{averaged_words(found, bands=True)}."
+        )
+    top.set_ylabel("share" if counts else "density")
+    top.set_ylim(bottom=0)
+    say(top, f"{feature}: data and fitted components", more)
+    top.legend(frameon=False, fontsize=10)
+    tidy(top)
+    _strip(strip, x, r)
+    panels[-1].set_xlabel(feature)
+    return figure
+
+
+def _bins(x: NDArray) -> NDArray:
+    """Edges of about twice as many bins as Freedman and Diaconis (1981) give, at most 80.
+
+    Rounded values get bins of whole steps, each with as many possible values as the next.
+    """
+    steps = np.diff(np.unique(x)).astype(float)
+    width = max(np.ptp(np.histogram_bin_edges(x, "fd")[:2]) / 2, np.ptp(x) / 80)
+    step = steps.min() if len(steps) else 1.0
+    if np.allclose(steps / step, np.round(steps / step), atol=1e-6) and step > width / 10:
+        width = step * max(1, round(width / step))
+        start = x.min() - step / 2
+    else:
+        start = float(x.min())
+    return start + width * np.arange(np.ceil((x.max() - start) / width) + 1)
+
+
+def _line_grid(x: NDArray, counts: bool) -> NDArray:
+    low, high = x.min(), x.max()
+    if counts:
+        return np.arange(low, high + 1 + (high - low + 1 == len(x)))
+    margin = 0.06 * (high - low)
+    even = np.linspace(low - margin, high + margin, GRID_POINTS)
+    # The rows themselves too, so that no component narrower than the grid is missed.
+    own = np.unique(x)
+    grid = np.union1d(even, own[:: -(-len(own) // GRID_POINTS)])
+    # Never as long as the data; see `try_densities`.
+    return grid if len(grid) != len(x) else np.append(grid, high + 1.1 * margin)
+
+
+def _draw_line(
+    axes: Axes, grid: NDArray, found: Densities, labels: list[str], drawstyle: str
+) -> None:
+    total = found.joint.sum(axis=1)
+    axes.plot(grid, total, color=colours.INK, lw=1.2, label="sum", drawstyle=drawstyle)
+    for k, label in enumerate(labels):
+        axes.plot(
+            grid,
+            found.joint[:, k],
+            color=colours.colour(k),
+            ls=colours.line(k),
+            lw=2,
+            label=f"component {label}",
+            drawstyle=drawstyle,
+        )
+        if found.lower is not None and found.upper is not None:
+            axes.fill_between(
+                grid, found.lower[:, k], found.upper[:, k], color=colours.colour(k), alpha=0.2, lw=0
+            )
+
+
+def _draw_responsibility(axes: Axes, grid: NDArray, found: Densities) -> None:
+    for k in range(found.responsibility.shape[1]):
+        axes.plot(
+            grid, found.responsibility[:, k], color=colours.colour(k), ls=colours.line(k), lw=2
+        )
+    axes.set_ylabel("responsibility")
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_yticks([0, 0.5, 1])
+    tidy(axes)
+
+
+def _strip(axes: Axes, x: NDArray, r: Array) -> None:
+    some = some_of(len(x))
+    # Heights only keep ties apart: multiples of the golden ratio fill the strip evenly.
+    height = (np.arange(len(x)) * 0.6180339887498949) % 1
+    draw_rows(axes, x[some], height[some], r[some])
+    axes.set_ylim(-0.15, 1.15)
+    axes.set_yticks([])
+    axes.set_ylabel("rows" if len(some) == len(x) else f"{len(some):,} of\n{len(x):,} rows")
+    tidy(axes)
+    axes.spines["left"].set_visible(False)

@@ -1,0 +1,118 @@
+"""One observation of a model: where its label stands, and what was observed of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from unmix.derive import Derivation
+from unmix.errors import UnmixError
+from unmix.printable import printable
+from unmix.show.numbers import datum, plain
+
+MOST_VALUES = 8
+
+
+def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
+    """Where the observation called ``obs`` stands among the rows.
+
+    Parameters
+    ----------
+    derivation
+        The model on the rows meant.
+    obs
+        Its label, or the label as text. None where there is only one row.
+    new
+        Whether the rows are new ones, for the words of an error.
+
+    Raises
+    ------
+    UnmixError
+        If no row or several rows have that label.
+    """
+    labels = derivation.obs_labels
+    if obs is None:
+        if len(labels) == 1:
+            return 0
+        rows = f"new holds {len(labels)} rows" if new else f"there are {len(labels)} observations"
+        raise UnmixError(f"{rows}: say which one to explain with obs, {_range(labels)}")
+    found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
+    if not len(found):
+        found = np.flatnonzero(labels.astype(str) == str(obs))
+    if not len(found):
+        raise UnmixError(f"there is no observation {_shown(obs)}: labels are {_range(labels)}")
+    if len(found) > 1:
+        raise UnmixError(
+            f"{len(found)} observations are labelled {_shown(obs)}: give each one label of its own"
+        )
+    return int(found[0])
+
+
+def _range(labels: np.ndarray) -> str:
+    if labels.dtype.kind in "iu" and np.array_equal(labels, np.arange(labels[0], labels[-1] + 1)):
+        return f"{labels[0]} to {labels[-1]}"
+    if len(labels) <= 4:
+        return ", ".join(_shown(label) for label in labels)
+    first, second, last = (_shown(labels[i]) for i in (0, 1, -1))
+    return f"{first}, {second}, …, {last} ({len(labels)} in all)"
+
+
+def _shown(label: Any) -> str:
+    return printable(label) if isinstance(label, str) else plain(label)
+
+
+def data_of(derivation: Derivation, row: int) -> tuple[tuple[str, str], ...]:
+    """Names and values of what was observed of a row, and of the ``pm.Data`` that go with it.
+
+    Values beyond the eighth are counted, not listed.
+    """
+    pairs = list(_observed(derivation, row))
+    shown = [(name, datum(value)) for name, value in pairs[:MOST_VALUES]]
+    if len(pairs) > MOST_VALUES:
+        shown.append(("and", f"{len(pairs) - MOST_VALUES} more values"))
+    return tuple(shown)
+
+
+def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
+    opened = derivation.opened
+    carried = set()  # pm.Data that an observed variable already shows
+    for name, value in opened.observed.items():
+        index = derivation.table.index.get(name)
+        if index is None:
+            continue
+        data = np.asarray(derivation.data[value].eval())
+        carried |= {
+            n for n, v in opened.shared_data.items() if opened.depends_on(opened.data[name], v)
+        }
+        if data.shape[: index.ndim] == index.shape:
+            follows = index.reshape(index.shape + (1,) * (data.ndim - index.ndim)) == row
+            yield from _entries(derivation, name, data, np.broadcast_to(follows, data.shape))
+    if len(derivation.table.z_shape) > 1:
+        return
+    for name, variable in opened.shared_data.items():
+        data = np.asarray(derivation.data[variable].eval())
+        if name not in carried and data.ndim and len(data) == derivation.n_obs:
+            own = np.zeros(data.shape, bool)
+            own[row] = True
+            yield from _entries(derivation, name, data, own)
+
+
+def _entries(
+    derivation: Derivation, name: str, data: np.ndarray, own: np.ndarray
+) -> Iterator[tuple[str, Any]]:
+    """Entries of an array, each named by its labels along the axes that tell them apart."""
+    model = derivation.model
+    where = np.argwhere(own)
+    telling = [axis for axis in range(data.ndim) if len(set(where[:, axis])) > 1]
+    dims = model.named_vars_to_dims.get(name) or (None,) * data.ndim
+    for at in where:
+        labels = []
+        for axis in telling:
+            coordinates = model.coords.get(dims[axis]) if axis < len(dims) else None
+            if coordinates is None or len(coordinates) != data.shape[axis]:
+                coordinates = range(data.shape[axis])
+            labels.append(plain(coordinates[at[axis]]))
+        yield (
+            f"{name}[{', '.join(labels)}]" if labels else name,
+            data[tuple(at)].item(),
+        )

@@ -1,0 +1,113 @@
+"""Two features: the rows and the components' contours. More features: all pairs, rows only."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation
+from unmix.show import colours
+from unmix.show.canvas import blank, say, tidy
+from unmix.show.density import averaged_words, try_densities
+from unmix.show.rows_drawn import HOW_ROWS, draw_rows, handles, some_of
+
+Array = NDArray[np.float64]
+
+MOST_FEATURES = 5
+GRID_POINTS = 100  # along each axis
+DRAWS = 24  # a plane has 25 times the points of a line
+
+
+def plane_figure(
+    derivation: Derivation,
+    fit: Any,
+    name: str,
+    rows: NDArray,
+    r: Array,
+    features: list[str],
+    labels: list[str],
+) -> Figure:
+    """Rows (obs, 2) shaded by r (obs, component), and each component's contours."""
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    margin = 0.15 * (high - low)
+    # One point more where the grid would be as long as the data; see `try_densities`.
+    points = GRID_POINTS + (len(rows) == GRID_POINTS**2)
+    across, up = (np.linspace(low[j] - margin[j], high[j] + margin[j], points) for j in (0, 1))
+    horizontal, vertical = np.meshgrid(across, up)
+    grid = np.stack([horizontal.ravel(), vertical.ravel()], axis=1)
+    found = try_densities(derivation, fit, name, grid, DRAWS)
+    figure = blank(7.5, 6)
+    axes = figure.subplots()
+    some = some_of(len(rows))
+    draw_rows(axes, rows[some, 0], rows[some, 1], r[some])
+    more = HOW_ROWS
+    if found:
+        for k in range(len(labels)):
+            level = found.likelihood[:, k].reshape(horizontal.shape)
+            peak = level.max()
+            if peak > 0:
+                axes.contour(
+                    across,
+                    up,
+                    level,
+                    levels=[peak * np.exp(-2), peak * np.exp(-0.5)],
+                    colors=colours.colour(k),
+                    linestyles=[colours.line(k)],
+                    linewidths=[1.2, 2.2],
+                )
+        more += (
+            " Contours where a component's density is exp(−1/2) and exp(−2) of its peak (for a "
+            f"normal, at 1 and 2 standard deviations){averaged_words(found, bands=False)}."
+        )
+    axes.set_xlabel(features[0])
+    axes.set_ylabel(features[1])
+    say(axes, f"{features[1]} and {features[0]}: data and fitted components", more, columns=92)
+    axes.legend(handles=handles(labels, lines=found is not None), fontsize=10, framealpha=0.8)
+    tidy(axes)
+    return figure
+
+
+def pairs_figure(rows: NDArray, r: Array, features: list[str], labels: list[str]) -> Figure:
+    """Rows (obs, feature) shaded by r (obs, component), two features at a time."""
+    d = min(rows.shape[1], MOST_FEATURES)
+    figure = blank(2.3 * d, 2.3 * d)
+    panels = figure.subplots(d, d, sharex="col", squeeze=False)
+    some = some_of(len(rows))
+    for i in range(d):
+        for j in range(d):
+            axes = panels[i, j]
+            if j > i:
+                axes.set_axis_off()
+                continue
+            if i == j:
+                bins = np.histogram_bin_edges(rows[:, j], 15)
+                for k in range(len(labels)):
+                    axes.hist(
+                        rows[:, j],
+                        bins=bins,
+                        weights=np.nan_to_num(r[:, k]),
+                        histtype="step",
+                        color=colours.colour(k),
+                        ls=colours.line(k),
+                        lw=1.8,
+                    )
+                axes.set_yticks([])
+            else:
+                draw_rows(axes, rows[some, j], rows[some, i], r[some], size=14)
+            tidy(axes)
+            if j == 0 and i > 0:
+                axes.set_ylabel(features[i])
+            if i == d - 1:
+                axes.set_xlabel(features[j])
+    left = rows.shape[1] - d
+    figure.suptitle(
+        "Pairs of features: rows shaded by responsibility"
+        + (f" ({left} features more are not shown)" if left else "")
+        + "\non the diagonal, rows counted in proportion to their responsibility",
+        x=0.02,
+        ha="left",
+        fontsize=12,
+    )
+    figure.legend(handles=handles(labels, lines=True), loc="upper right", frameon=False)
+    return figure

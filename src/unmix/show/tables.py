@@ -1,0 +1,235 @@
+"""Tables for a terminal, as rich draws them. Every name from outside stands as plain text.
+
+What should be looked at is marked with a sign as well as a colour, so that nothing is lost where
+there is no colour.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from unmix.show.numbers import datum, number, plain
+
+MOST_ROWS = 40
+MOST_COMPONENTS = 6
+R_HAT = 1.01  # Vehtari et al. 2021, Bayesian Analysis 16:667
+ESS = 400
+
+
+def em_table(em: Any) -> RenderableType:
+    """Status, fit and parameters of an EM result."""
+    kind = "maximum likelihood" if em.kind == "likelihood" else "posterior mode"
+    style = "green" if em.converged else "bold red"
+    figures = [
+        f"log-likelihood {em.log_likelihood:.4f}",
+        f"{em.df} free parameters",
+        f"{em.n_obs:,} observations",
+        f"{em.seconds:.1f} s",
+    ]
+    if np.isfinite(em.aic):
+        figures += [f"AIC {em.aic:.2f}", f"BIC {em.bic:.2f}"]
+    lines: list[RenderableType] = [
+        Text(f"EM, {kind}: ", style="bold") + Text(plain(em.status, 400), style=style),
+        _indented(", ".join(figures)),
+    ]
+    if em.left_out:
+        names = ", ".join(plain(n) for n in em.left_out)
+        lines.append(_indented(f"not in the likelihood, left out: {names}"))
+    return Group(*lines, *_theta_tables(em.theta))
+
+
+def posterior_table(summary: pd.DataFrame) -> RenderableType:
+    """What `arviz.summary` gives; chains that disagree and too few effective draws are marked."""
+    columns = [c for c in summary.columns if c != "mcse_sd"]  # no room, and the least asked for
+    table = _table("parameter", *map(_heading, columns))
+    doubted = False
+    for name, row in summary.iloc[:MOST_ROWS].iterrows():
+        cells = []
+        for column, value in row[columns].items():
+            bad = (column == "r_hat" and float(value) > R_HAT) or (
+                str(column).startswith("ess") and float(value) < ESS
+            )
+            doubted |= bad
+            shown = _statistic(str(column), value) + (" !" if bad else "")
+            cells.append(Text(shown, style="bold red" if bad else ""))
+        table.add_row(Text(plain(name)), *cells)
+    lines: list[RenderableType] = [table, *_left_out(len(summary))]
+    if doubted:
+        lines.append(
+            Text(
+                f"! r_hat above {R_HAT} or fewer than {ESS} effective draws: chains have not "
+                "agreed, or components have changed labels between draws",
+                style="bold red",
+            )
+        )
+    return Group(*lines)
+
+
+def assignments_table(
+    responsibilities: xr.Dataset, rows: int = 8, data: pd.DataFrame | None = None
+) -> RenderableType:
+    """The first rows: who made them, with what probability, by both roads where there are two.
+
+    Parameters
+    ----------
+    responsibilities
+        The result of `unmix.responsibilities`.
+    rows
+        How many.
+    data
+        The data's columns, row by row, to be shown beside them.
+    """
+    first = responsibilities.isel(obs=slice(rows))
+    r = first["responsibility"].transpose("obs", "component").to_numpy()
+    counted = first.get("assignment_frequency")
+    labels = [plain(label, 16) for label in first["component"].values]
+    several = len(labels) <= MOST_COMPONENTS
+    columns = [] if data is None else [plain(c, 20) for c in data.columns]
+    heads = [f"p(z={label}|x)" for label in labels] if several else ["responsibility"]
+    table = _table("obs", *columns, "most likely", *heads)
+    if counted is not None:
+        table.add_column("counted", justify="right", header_style="bold")
+        frequency = counted.transpose("obs", "component").to_numpy()
+    for i, label in enumerate(first["obs"].values):
+        values = [] if data is None else [_datum(v) for v in data.iloc[i]]
+        k = int(np.argmax(np.nan_to_num(r[i])))
+        shown = [number(v, 3) for v in (r[i] if several else r[i, [k]])]
+        most = plain(first["most_likely"].values[i], 16) if "most_likely" in first else labels[k]
+        cells = [plain(label, 24), *values, most, *shown]
+        if counted is not None:
+            cells.append(number(frequency[i, k], 3))
+        table.add_row(*map(Text, cells))
+    n = responsibilities.sizes["obs"]
+    note = f"the first {min(rows, n)} of {n:,} rows"
+    if counted is not None:
+        note += "; counted: share of draws with the most likely component"
+    return Group(table, Text(note, style="dim"))
+
+
+def crosscheck_table(check: Any) -> RenderableType:
+    """The verdict on the two roads, every test behind it, and what it cannot see."""
+    styles = {"consistent": "bold green", "inconsistent": "bold red"}
+    table = _table("test", "statistic", "p-value", "terms")
+    table.add_column("read against", justify="left", header_style="bold", overflow="fold")
+    for outcome in check.outcomes:
+        table.add_row(
+            Text(plain(outcome.name)),
+            f"{outcome.statistic:.3f}" if np.isfinite(outcome.statistic) else "–",
+            f"{outcome.p_value:.2g}" if np.isfinite(outcome.p_value) else "not made",
+            f"{outcome.n_used:,}",
+            Text(plain(outcome.reference, 200)),
+        )
+    return Group(
+        Text("Counting z against Bayes' rule: ", style="bold")
+        + Text(check.verdict, style=styles.get(check.verdict, "bold yellow")),
+        _indented(check.reason),
+        table,
+        Text("What this does not rule out:"),
+        *(_indented("· " + sentence) for sentence in check.cannot_see),
+    )
+
+
+def comparison_table(comparison: Any) -> RenderableType:
+    """EM against MCMC, parameter by parameter; then what it comes to."""
+    parameters = comparison.parameters
+    names = [c for c in ("ml", "mode", "mean", "sd", "lower", "upper") if c in parameters]
+    heads = {"ml": "maximum likelihood", "mode": "posterior mode", "mean": "posterior mean"}
+    table = _table("parameter", *(heads.get(c, c) for c in names), "EM inside")
+    for label, row in parameters.iloc[:MOST_ROWS].iterrows():
+        inside = bool(row["em_inside"]) if "em_inside" in parameters else True
+        table.add_row(
+            Text(plain(label)),
+            *(number(float(row[c])) for c in names),
+            Text("yes" if inside else "no !", style="" if inside else "bold red"),
+        )
+    seconds = ", ".join(f"{plain(k)} {v:.1f} s" for k, v in comparison.seconds.items())
+    return Group(
+        table,
+        *_left_out(len(parameters)),
+        *(Text(plain(sentence, 400)) for sentence in comparison.text),
+        *([Text(f"time: {seconds}", style="dim")] if seconds else []),
+    )
+
+
+# -- parts ---------------------------------------------------------------------------------------
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column(Text(first), justify="left", overflow="fold")
+    for name in others:
+        table.add_column(Text(name), justify="right")
+    return table
+
+
+def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
+    """θ with one column for each component, then what belongs to all of them."""
+    by_component = [n for n, v in theta.items() if "component" in v.dims]
+    if by_component:
+        labels = [plain(v, 20) for v in theta["component"].values]
+        table = _table("parameter", *(f"component {label}" for label in labels))
+        lines = [line for name in by_component for line in _elements(theta[name], "component")]
+        for label, values in lines[:MOST_ROWS]:
+            table.add_row(Text(label), *(number(float(v), 5) for v in values))
+        yield table
+        yield from _left_out(len(lines))
+    shared = [n for n in theta.data_vars if n not in by_component]
+    if shared:
+        table = _table("parameter", "value")
+        lines = [line for name in shared for line in _elements(theta[name], None)]
+        for label, values in lines[:MOST_ROWS]:
+            table.add_row(Text(label), number(float(values), 5))
+        yield table
+        yield from _left_out(len(lines))
+
+
+def _elements(values: xr.DataArray, along: str | None) -> list[tuple[str, Any]]:
+    """Named elements of a parameter; each an array along ``along``, or a number."""
+    own = [d for d in values.dims if d != along]
+    lines = []
+    for at in np.ndindex(*(values.sizes[d] for d in own)):
+        one = values.isel(dict(zip(own, at, strict=True))).to_numpy()
+        labels = [plain(values[d].values[i], 20) for d, i in zip(own, at, strict=True)]
+        name = plain(values.name)
+        lines.append((f"{name}[{', '.join(labels)}]" if labels else name, one))
+    return lines
+
+
+def _indented(sentence: str) -> Padding:
+    return Padding(Text(plain(sentence, 400)), (0, 0, 0, 2))
+
+
+def _heading(column: str) -> str:
+    """A column of `arviz.summary` in words that may be broken in two lines."""
+    words = {"_lb": " from", "_ub": " to"}
+    for suffix, word in words.items():
+        if column.endswith(suffix):
+            kind, digits = column.removesuffix(suffix)[:3], column.removesuffix(suffix)[3:]
+            return f"{digits} %{word}" if kind in ("eti", "hdi") else plain(column)
+    return plain(column.replace("_", " "))
+
+
+def _left_out(n: int) -> list[RenderableType]:
+    return [Text(f"… and {n - MOST_ROWS} more", style="dim")] if n > MOST_ROWS else []
+
+
+def _statistic(column: str, value: Any) -> str:
+    if isinstance(value, str):
+        return plain(value)
+    if not np.isfinite(value):
+        return "–"
+    if column.startswith("ess"):
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if column == "r_hat" else number(float(value))
+
+
+def _datum(value: Any) -> str:
+    return datum(float(value)) if isinstance(value, float | np.floating) else plain(value, 24)

@@ -1,0 +1,69 @@
+"""The sampler's traces, as ArviZ draws them."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from unmix.errors import UnmixError
+from unmix.show.numbers import plain
+
+MOST_ROWS = 20
+
+
+def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
+    """`arviz.plot_trace_dist` of each parameter: where each chain went, and its distribution.
+
+    Parameters
+    ----------
+    post
+        A DataTree with a group ``posterior``, raw labels: a label switch shows as a jump.
+    var_names
+        Parameters to draw; by default those of floating type. Numbers that never change, as in a
+        Cholesky factor of correlations, are left out, and so is what comes after the twentieth.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not open in pyplot.
+
+    Raises
+    ------
+    UnmixError
+        If there is no posterior group or nothing in it to draw.
+    """
+    import arviz as az
+    from matplotlib import pyplot
+
+    if "posterior" not in getattr(post, "children", ()):
+        raise UnmixError("traces need a DataTree with a group 'posterior', as unmix.sample gives")
+    elements = _elements(post["posterior"].to_dataset(), var_names)
+    if not elements:
+        raise UnmixError("the posterior holds no parameter that moves: name others in var_names")
+    groups = {"posterior": xr.Dataset(elements)}
+    if "sample_stats" in post.children:  # its divergences are marked
+        groups["sample_stats"] = post["sample_stats"].to_dataset()
+    drawn: Any = az.plot_trace_dist(
+        xr.DataTree.from_dict(groups), compact=False, backend="matplotlib"
+    )
+    figure: Figure = drawn.viz["figure"].item()
+    pyplot.close(figure)
+    return figure
+
+
+def _elements(posterior: xr.Dataset, var_names: list[str] | None) -> dict[str, xr.DataArray]:
+    """Single numbers by name, as ``mu[0]``; without those that no draw changes."""
+    elements: dict[str, xr.DataArray] = {}
+    for name in posterior.data_vars if var_names is None else var_names:
+        values = posterior[name]
+        if values.dtype.kind != "f" and var_names is None:
+            continue  # z, in a trace that holds it
+        own = [d for d in values.dims if d not in ("chain", "draw")]
+        for at in np.ndindex(*(values.sizes[d] for d in own)):
+            one = values.isel(dict(zip(own, at, strict=True)))
+            labels = [plain(values[d].values[i]) for d, i in zip(own, at, strict=True)]
+            if len(elements) < MOST_ROWS and float(np.ptp(one.to_numpy())) > 0:
+                key = f"{plain(name)}[{', '.join(labels)}]" if labels else plain(name)
+                elements[key] = one.reset_coords(drop=True)
+    return elements

@@ -1,0 +1,72 @@
+"""Which columns of a table are wanted, and what names its rows: the same for CSV and Parquet."""
+
+import re
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from unmix.errors import UnmixError
+from unmix.printable import listed, printable
+
+MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
+
+
+def tidy(name: str) -> str:
+    """A column name with its white space in order: spreadsheets put line breaks into headers."""
+    return " ".join(name.split())
+
+
+def choose(header: list[str], named: list[str] | None, id: str | None, where: str) -> list[int]:
+    """Positions of the columns wanted: those named, or all that have a name; the id is apart."""
+    wanted = [n for n in header if n and n != id] if named is None else named
+    for name in wanted if id is None else [*wanted, id]:
+        at = [i + 1 for i, other in enumerate(header) if other == name]
+        if not at:
+            raise UnmixError(
+                f"there is no column {printable(name)} in {where}: it has "
+                f"{listed([n for n in header if n]) or 'no column with a name'}"
+            )
+        if len(at) > 1:
+            raise UnmixError(
+                f"column {printable(name)} is there twice in {where}, as columns {at[0]} and "
+                f"{at[1]}: rename one of them"
+            )
+        if not name.isprintable():
+            raise UnmixError(
+                f"the name of column {at[0]} of {where} holds a control character: rename it"
+            )
+    return [header.index(name) for name in wanted]
+
+
+def finish(
+    values: dict[str, NDArray], ids: NDArray | None, id: str | None, left_out: dict, encoding: str
+) -> pd.DataFrame:
+    """The columns as a frame that says what was left out and how it was read."""
+    index = None if ids is None else pd.Index(ids, name=id)
+    frame = pd.DataFrame(values, index=index)
+    frame.attrs = {"left_out": left_out, "encoding": encoding}
+    return frame
+
+
+def nothing_left(header: list[str], where: str) -> UnmixError:
+    """The error for a table without a column of numbers."""
+    names = listed([n for n in header if n])
+    return UnmixError(f"no column of {where} holds numbers{'; it has ' + names if names else ''}")
+
+
+def row_names(texts: list[tuple[int, str]], id: str, unit: str, where: str) -> NDArray:
+    """The ids as whole numbers if all are, else as text; they must be there and differ."""
+    seen: dict[str, int] = {}
+    for line, text in texts:
+        if text.lower() in MISSING:
+            raise UnmixError(f"id column {printable(id)} has no value on {unit} {line} of {where}")
+        if text in seen:
+            raise UnmixError(
+                f"id column {printable(id)} holds {printable(text)} on {unit}s {seen[text]} and "
+                f"{line} of {where}: ids must differ"
+            )
+        seen[text] = line
+    whole = all(_WHOLE.fullmatch(text) for text in seen)
+    return np.array([int(t) for t in seen]) if whole else np.array(list(seen), dtype=object)
