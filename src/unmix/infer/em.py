@@ -26,6 +26,9 @@ from unmix.infer.status import Status, status
 
 # Starts whose objectives differ by less than this, relative, are at the same optimum.
 SAME_OPTIMUM = 1e-7
+# A rough run this far (nats) below the best so far is at another optimum: no last digits for it.
+HOPELESS = 1.0
+PROPER = ("converged", "iteration limit", "not monotone")
 
 
 @dataclass(frozen=True)
@@ -171,9 +174,9 @@ def em(
         raise UnmixError("every parameter is fixed, so there is nothing to maximise over")
     seed = int(rng) if isinstance(rng, int | np.integer) else None
     generator = np.random.default_rng(rng)
-    runs = _run_starts(objective, starts, max_iterations, tolerance, generator, progress)
+    runs = run_starts(objective, starts, max_iterations, tolerance, generator, progress)
     best, table = _choose(runs)
-    theta, r = _in_order(derivation, best)
+    theta, r = in_order(derivation, best)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
     return EMResult(
         theta=as_dataset(derivation, {name: theta[name] for name in touched}),
@@ -192,14 +195,17 @@ def em(
     )
 
 
-def _run_starts(
+def run_starts(
     objective: Objective,
     starts: int,
     max_iterations: int,
     tolerance: float,
     rng: np.random.Generator,
     progress: bool,
+    *,
+    rough: bool = False,
 ) -> list[Run]:
+    """Run EM from several starts; ``rough`` leaves the last digits, for starting chains."""
     derivation = objective.derivation
     blocks = closed_forms(objective)
     closed = set(objective.free) <= {name for block in blocks for name in block.names}
@@ -222,16 +228,17 @@ def _run_starts(
     number = starts if k > 1 else 1
     runs = []
     with progress_bar("EM", number, progress) as bar:
+        best = -np.inf
         for r in start_responsibilities(features, k, number, rng):
             result = run(objective, blocks, r, **common)
-            if not closed and result.outcome in ("converged", "iteration limit"):
+            hopeful = result.objective > best - HOPELESS
+            if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
                 result = polish(objective, result)
+            if result.outcome in PROPER:
+                best = max(best, result.objective)
             runs.append(result)
             bar()
     return runs
-
-
-PROPER = ("converged", "iteration limit", "not monotone")
 
 
 def _choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
@@ -275,7 +282,7 @@ def _describe(best: Run, table: xr.Dataset) -> Status:
     return status(best.outcome, "; ".join(detail))
 
 
-def _in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDArray]:
+def in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDArray]:
     """Components by increasing mean of the first feature, within the model's symmetry."""
     r = best.responsibility
     features = observed_features(derivation)

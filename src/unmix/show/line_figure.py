@@ -16,6 +16,7 @@ from unmix.show.rows_drawn import HOW_ROWS, draw_rows, some_of
 Array = NDArray[np.float64]
 
 GRID_POINTS = 400
+MOST_BINS = 80
 DRAWS = 200
 
 
@@ -36,7 +37,9 @@ def line_figure(
     ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
     panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     top, strip = panels[0], panels[1]
-    top.hist(x, bins=_bins(x), density=True, color="#E4E4E4", edgecolor="white", label="data")
+    top.hist(
+        x, bins=_bins(x, counts), density=True, color="#E4E4E4", edgecolor="white", label="data"
+    )
     more = HOW_ROWS
     if found:
         _draw_line(top, grid, found, labels, "steps-mid" if counts else "default")
@@ -55,13 +58,16 @@ def line_figure(
     return figure
 
 
-def _bins(x: NDArray) -> NDArray:
-    """Edges of about twice as many bins as Freedman and Diaconis (1981) give, at most 80.
+def _bins(x: NDArray, counts: bool) -> NDArray:
+    """Edges of about twice as many bins as Freedman and Diaconis (1981) give, at most `MOST_BINS`.
 
-    Rounded values get bins of whole steps, each with as many possible values as the next.
+    Rounded values get bins of whole steps, each with as many possible values as the next; counts
+    get a bar each while there is room.
     """
+    if counts and np.ptp(x) < MOST_BINS:
+        return np.arange(x.min() - 0.5, x.max() + 1)
     steps = np.diff(np.unique(x)).astype(float)
-    width = max(np.ptp(np.histogram_bin_edges(x, "fd")[:2]) / 2, np.ptp(x) / 80)
+    width = max(np.ptp(np.histogram_bin_edges(x, "fd")[:2]) / 2, np.ptp(x) / MOST_BINS)
     step = steps.min() if len(steps) else 1.0
     if np.allclose(steps / step, np.round(steps / step), atol=1e-6) and step > width / 10:
         width = step * max(1, round(width / step))
@@ -74,7 +80,8 @@ def _bins(x: NDArray) -> NDArray:
 def _line_grid(x: NDArray, counts: bool) -> NDArray:
     low, high = x.min(), x.max()
     if counts:
-        return np.arange(low, high + 1 + (high - low + 1 == len(x)))
+        grid = np.arange(low, high + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))
+        return grid if len(grid) != len(x) else np.append(grid, grid[-1] + 1)
     margin = 0.06 * (high - low)
     even = np.linspace(low - margin, high + margin, GRID_POINTS)
     # The rows themselves too, so that no component narrower than the grid is missed.

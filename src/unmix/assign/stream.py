@@ -1,0 +1,70 @@
+"""One pass over draws: Bayes' rule for a block of draws at a time, never for all of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, bayes
+from unmix.derive.theta import Stack
+from unmix.errors import UnmixError
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some consecutive draws.
+
+    Attributes
+    ----------
+    samples
+        Which of the stack.
+    log_marginal
+        log p(x_i | θ_s), shape (sample, obs).
+    responsibility
+        p(z_i = k | x_i, θ_s), shape (sample, obs, component), raw labels.
+    """
+
+    samples: slice
+    log_marginal: NDArray[np.float64]
+    responsibility: NDArray[np.float64]
+
+
+def stream(derivation: Derivation, stack: Stack) -> Iterator[Block]:
+    """Responsibilities of draws, block by block; a block never crosses two chains.
+
+    Raises
+    ------
+    UnmixError
+        If a row is impossible under every component of a draw.
+    """
+    per_chain = stack.shape[-1] if len(stack.dims) > 1 else len(stack)
+    for chain in range(0, len(stack), max(1, per_chain)):
+        for part in derivation.blocks(min(per_chain, len(stack) - chain)):
+            samples = slice(chain + part.start, chain + part.stop)
+            joint = bayes.joint(*derivation.log_terms(stack[samples]))
+            log_marginal, r = bayes.normalise(joint)
+            if np.isnan(r).any():
+                s, i = (int(v) for v in np.argwhere(np.isnan(r).any(axis=-1))[0])
+                raise UnmixError(
+                    f"row {derivation.obs_labels[i]} is impossible under every component at "
+                    f"sample {samples.start + s} of the fit, so no component can have made it: "
+                    "add a component that allows it, or remove the row"
+                )
+            yield Block(samples, log_marginal, r)
+
+
+def reference_responsibility(
+    derivation: Derivation, stack: Stack, looks: int = 64
+) -> NDArray[np.float64]:
+    """Responsibilities at the likeliest of some evenly spread draws, shape (obs, component)."""
+    picks = np.unique(np.linspace(0, len(stack) - 1, looks).astype(int))
+    best, found = -np.inf, None
+    for part in derivation.blocks(len(picks)):
+        log_marginal, r = bayes.normalise(bayes.joint(*derivation.log_terms(stack[picks[part]])))
+        total = log_marginal.sum(axis=-1)
+        top = int(np.argmax(total))
+        if found is None or total[top] > best:
+            best, found = float(total[top]), r[top]
+    assert found is not None
+    return np.nan_to_num(found, nan=1.0 / derivation.n_components)

@@ -1,0 +1,164 @@
+"""`method="nuts"`: z summed out, θ sampled by nutpie's NUTS, from dispersed starts.
+
+Chains start around EM's optima: one optimum for each chain, drawn among those within a few
+log-likelihood units of the best, plus noise. nutpie adapts its own metric from draws and gradients.
+"""
+
+import dataclasses
+import warnings
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, bayes
+from unmix.errors import UnmixError
+from unmix.infer.em import PROPER, in_order, run_starts
+from unmix.infer.marginal import SUFFIX, Marginal, build_marginal
+from unmix.infer.objective import make_objective
+
+# Optima whose log-likelihood is further than this below the best are no start for a chain.
+WITHIN = 10.0
+NOISE = 0.1
+
+Theta = dict[str, NDArray]
+
+
+def start_points(
+    derivation: Derivation, em: Any, rng: np.random.Generator, *, starts: int = 6
+) -> tuple[list[Theta], NDArray | None]:
+    """Unconstrained points around which chains begin, and responsibilities to match draws to.
+
+    Parameters
+    ----------
+    em
+        An EM result to begin from; EM is run briefly when None. Where EM has no meaning (a second
+        latent), chains begin around the model's initial point and there is no reference.
+    """
+    space = derivation.space
+    initial = space.constrain(space.initial)
+    if em is not None:
+        from unmix.derive.theta import stack_theta
+
+        theta = {**initial, **stack_theta(derivation, em).point(0)}
+        points = [theta]
+    else:
+        try:
+            objective = make_objective(derivation, "likelihood", None)
+            runs = run_starts(objective, starts, 300, 1e-4, rng, False, rough=True)
+        except (UnmixError, ValueError, AssertionError):
+            return [dict(space.initial)], None
+        proper = [r for r in runs if r.outcome in PROPER]
+        if not proper:
+            return [dict(space.initial)], None
+        best = max(r.objective for r in proper)
+        near = sorted((r for r in proper if r.objective > best - WITHIN),
+                      key=lambda r: -r.objective)  # fmt: skip
+        points, values = [], []
+        for r in near:
+            if all(abs(r.objective - v) > 1e-2 for v in values):
+                points.append({**initial, **in_order(derivation, r)[0]})
+                values.append(r.objective)
+    stack = {n: np.asarray(points[0][n])[None] for n in derivation.touched}
+    _, reference = bayes.normalise(bayes.joint(*derivation.log_terms(stack))[0])
+    unconstrained = [space.unconstrain(p) for p in points]
+    inside = [p for p in unconstrained if all(np.isfinite(v).all() for v in p.values())]
+    usable = None if np.isnan(reference).any() else reference
+    return inside or [dict(space.initial)], usable
+
+
+def compile_nuts(marginal: Marginal, points: list[Theta]) -> Any:
+    """Compile the marginal model for nutpie, with chains beginning around points."""
+    import nutpie
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        compiled = nutpie.compile_pymc_model(
+            marginal.model, backend="numba", var_names=list(marginal.names)
+        )
+    flat = [
+        np.concatenate([np.ravel(point[name]) for name in marginal.order]).astype(float)
+        for point in points
+    ]
+
+    def initial_point(seed: Any) -> NDArray:
+        # A chain's start is a function of its seed alone, whichever thread asks first.
+        rng = np.random.default_rng(seed)
+        centre = flat[int(rng.integers(len(flat)))]
+        return centre + NOISE * rng.standard_normal(len(centre))
+
+    return dataclasses.replace(compiled, initial_point_func=initial_point)
+
+
+def run_nuts(
+    derivation: Derivation,
+    points: list[Theta],
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int | None,
+    seed: int,
+    progress: bool,
+    **kwargs: Any,
+) -> tuple[xr.Dataset, xr.Dataset, bool, tuple[str, ...]]:
+    """Sample θ.
+
+    Returns
+    -------
+    posterior, sample_stats
+        Dims (chain, draw, …).
+    interrupted
+        Whether it was stopped before all draws were made.
+    left_out
+        Deterministics that depend on z and so are not in the posterior.
+    """
+    import nutpie
+
+    marginal = build_marginal(derivation)
+    compiled = compile_nuts(marginal, points)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*consolidated.*")
+        tree = nutpie.sample(
+            compiled, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed,
+            progress_bar=progress, save_warmup=False, **kwargs,
+        )  # fmt: skip
+    posterior = tree["posterior"].to_dataset()
+    posterior = posterior.drop_vars([v for v in posterior.data_vars if str(v).endswith(SUFFIX)])
+    posterior = posterior[list(marginal.names)]
+    stats = tree["sample_stats"].to_dataset()
+    keep = [
+        "depth", "step_size", "n_steps", "logp", "energy", "diverging", "mean_tree_accept",
+    ]  # fmt: skip
+    stats = stats[[name for name in keep if name in stats]].rename(
+        {
+            old: new
+            for old, new in (("logp", "lp"), ("depth", "tree_depth"),
+                             ("mean_tree_accept", "acceptance_rate"))
+            if old in stats
+        }
+    )  # fmt: skip
+    posterior, stats, complete = _complete(posterior, stats, draws)
+    return posterior, stats, not complete, marginal.left_out
+
+
+def _complete(
+    posterior: xr.Dataset, stats: xr.Dataset, draws: int
+) -> tuple[xr.Dataset, xr.Dataset, bool]:
+    """Only the draws that every chain has finished: an interrupted run leaves ragged ends."""
+    finite = np.ones((posterior.sizes["chain"], posterior.sizes["draw"]), dtype=bool)
+    for value in posterior.data_vars.values():
+        array = value.transpose("chain", "draw", ...).values
+        finite &= np.isfinite(array.reshape(*finite.shape, -1)).all(axis=-1)
+    whole = finite.all(axis=0)
+    n = int(whole.size if whole.all() else np.argmin(whole))
+    if n == 0:
+        raise UnmixError(
+            "sampling was stopped before every chain had a draw: nothing to keep, run it again"
+        )
+    return (
+        posterior.isel(draw=slice(n)),
+        stats.isel(draw=slice(n)),
+        n >= draws,
+    )

@@ -1,0 +1,142 @@
+"""The folder that the command line writes: made fresh, and each file in it whole or not at all."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from unmix.errors import UnmixError
+from unmix.printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+
+class OutputFolder:
+    """A new folder and what has been written to it.
+
+    Parameters
+    ----------
+    path
+        Where; nothing may be there yet.
+
+    Raises
+    ------
+    UnmixError
+        If something is there, or the folder it should be made in is not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.written: list[str] = []
+        shown = printable(path, 200)
+        if path.exists() or path.is_symlink():
+            raise UnmixError(f"{shown} exists already: name a new folder with --output")
+        if not path.absolute().parent.is_dir():
+            raise UnmixError(f"there is no folder to make {shown} in: make it, or name another")
+
+    @classmethod
+    def numbered(cls, path: Path) -> "OutputFolder":
+        """The folder, or the first of folder-2, folder-3, … that is not there yet."""
+        number, free = 1, path
+        while free.exists() or free.is_symlink():
+            number += 1
+            free = path.with_name(f"{path.name}-{number}")
+        return cls(free)
+
+    def make(self) -> None:
+        """Make the folder, before anything that takes time: it tells whether one can write there.
+
+        Raises
+        ------
+        UnmixError
+            If one cannot.
+        """
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnmixError(f"cannot make the folder {printable(self.path, 200)}: {reason}") from error
+
+    def leave(self) -> None:
+        """Remove the folder again if nothing came of it."""
+        if not self.written:
+            with suppress(OSError):
+                self.path.rmdir()
+
+    def write(self, name: str, writer: Callable[[Path], object]) -> None:
+        """Have a file written under another name, and give it its own when it is whole.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        writer
+            Writes to the path that it is given, which has the same suffix.
+
+        Raises
+        ------
+        UnmixError
+            If the disk refuses.
+        """
+        path = self.path / name
+        temporary = path.with_name(f".{uuid4().hex[:8]}{path.suffix}")
+        try:
+            writer(temporary)
+            temporary.rename(path)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UnmixError(f"cannot write {printable(path, 200)}: {reason}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.written.append(name)
+
+    def figure(self, name: str, figure: "Figure") -> None:
+        """Write a matplotlib figure as PNG."""
+        self.write(f"{name}.png", lambda path: figure.savefig(path, dpi=150))
+
+    def assignments(self, responsibilities: "xr.Dataset", id: str) -> None:
+        """Write who made each row, with what probability, as ``assignments.csv``."""
+        frame = assignments_frame(responsibilities, id)
+        self.write("assignments.csv", lambda path: frame.to_csv(path, index=False))
+
+
+PER_COMPONENT = ("responsibility", "lower", "upper", "assignment_frequency")
+PER_ROW = ("entropy", "overlap", "parameter_uncertainty")
+
+
+def assignments_frame(responsibilities: "xr.Dataset", id: str = "obs") -> "pd.DataFrame":
+    """What `unmix.responsibilities` gives, one line a row of the data.
+
+    Parameters
+    ----------
+    responsibilities
+        Its result.
+    id
+        What to call the column that names the rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The id; ``most_likely``; ``responsibility[k]`` with its interval ``lower[k]``, ``upper[k]``
+        and ``assignment_frequency[k]`` for each component k, as far as there are any; ``entropy``
+        and its two parts, nats.
+    """
+    import pandas as pd
+
+    taken = ("most_likely", *PER_ROW)
+    columns = {
+        "obs" if id in taken else id: responsibilities["obs"].to_numpy(),
+        "most_likely": responsibilities["most_likely"].to_numpy(),
+    }
+    per_component = [n for n in PER_COMPONENT if n in responsibilities]
+    for k, label in enumerate(responsibilities["component"].to_numpy()):
+        for name in per_component:
+            columns[f"{name}[{label}]"] = responsibilities[name].isel(component=k).to_numpy()
+    for name in PER_ROW:
+        if name in responsibilities:
+            columns[name] = responsibilities[name].to_numpy()
+    return pd.DataFrame(columns)

@@ -1,0 +1,163 @@
+"""Tables for a terminal: the numbers stand in them, names are plain text, doubts are marked."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from rich.console import Console
+
+import unmix
+from unmix.check.verdict import TestOutcome, judge
+from unmix.show import tables
+
+
+def printed(renderable, width=100):
+    page = io.StringIO()
+    Console(file=page, width=width, color_system="truecolor", force_terminal=True).print(renderable)
+    return page.getvalue()
+
+
+def words(renderable, width=100):
+    """What is read: without the colours, which are escape sequences."""
+    page = io.StringIO()
+    Console(file=page, width=width, color_system=None).print(renderable)
+    return page.getvalue()
+
+
+def cells(text, first):
+    """Cells of the line that begins with a word."""
+    return next(line for line in text.splitlines() if line.split()[:1] == [first]).split()[1:]
+
+
+@pytest.fixture(scope="module")
+def em():
+    x = unmix.datasets.old_faithful()["waiting"]
+    return unmix.em(unmix.models.gaussian(x, 2), rng=1, progress=False)
+
+
+def test_em_by_component(em):
+    text = words(tables.em_table(em))
+    for name in ("w", "mu", "sigma"):
+        shown = [float(cell) for cell in cells(text, name)]
+        np.testing.assert_allclose(shown, em.theta[name], rtol=5e-5)  # five figures
+    assert f"AIC {em.aic:.2f}" in text
+    assert "converged" in text
+
+
+def test_em_parameters_of_no_component():
+    theta = xr.Dataset(
+        {
+            "mu": (("component", "feature"), [[1.0, 2.0], [3.0, 4.0]]),
+            "nu": ((), 7.5),
+            "tau": (("tau_dim_0",), [0.25, 0.5]),
+        },
+        coords={"component": ["[bold]low", "high"], "feature": ["a", "b"]},
+    )
+    status = SimpleNamespace(name="emptied")
+    result = SimpleNamespace(
+        theta=theta, kind="posterior", converged=False, status=status, log_likelihood=-1.0, df=4,
+        n_obs=9, aic=np.nan, bic=np.nan, left_out=("scale",), seconds=0.1,
+    )  # fmt: skip
+    text = words(tables.em_table(result))
+    assert cells(text, "mu[b]") == ["2.0000", "4.0000"]
+    assert cells(text, "nu") == ["7.5000"]
+    assert cells(text, "tau[1]") == ["0.50000"]
+    assert "[bold]low" in text  # not taken for markup
+    assert "posterior mode" in text
+    assert "left out: scale" in text
+    assert "AIC" not in text
+
+
+SUMMARY = pd.DataFrame(
+    {
+        "mean": [0.36, 54.6],
+        "sd": [0.03, 0.7],
+        "eti89_lb": [0.31, 53.5],
+        "eti89_ub": [0.41, 55.7],
+        "ess_bulk": [2000.0, 120.0],
+        "ess_tail": [1800.0, 900.0],
+        "r_hat": [1.001, 1.02],
+        "mcse_mean": [0.0007, 0.06],
+        "mcse_sd": [0.0005, 0.05],
+    },
+    index=["w[0]", "mu[0]"],
+)
+
+
+def test_posterior_marks_what_has_not_converged():
+    text = words(tables.posterior_table(SUMMARY))
+    assert cells(text, "w[0]")[:4] == ["0.3600", "0.03000", "0.3100", "0.4100"]
+    assert "!" not in cells(text, "w[0]")
+    assert " ".join(cells(text, "mu[0]")).count("!") == 2  # 120 effective draws; r_hat 1.02
+    assert "89 % from" in text
+    assert "have not agreed" in " ".join(text.split())
+    assert "have not agreed" not in words(tables.posterior_table(SUMMARY.iloc[:1]))
+
+
+def test_posterior_in_a_narrow_terminal_loses_no_number():
+    text = words(tables.posterior_table(SUMMARY), width=80)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_assignments_by_both_roads():
+    r = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]])
+    result = xr.Dataset(
+        {
+            "responsibility": (("obs", "component"), r),
+            "assignment_frequency": (("obs", "component"), r + [0.01, -0.01]),
+            "most_likely": ("obs", ["low", "high", "low"]),
+        },
+        coords={"obs": ["a", "b", "\x1b[31mc"], "component": ["low", "high"]},
+    )
+    data = pd.DataFrame({"x": [1.5, 2.0, 3.0], "who": ["<b>", "n", "m"]})
+    text = words(tables.assignments_table(result, rows=2, data=data))
+    assert cells(text, "a") == ["1.5", "<b>", "low", "0.900", "0.100", "0.910"]
+    assert cells(text, "b") == ["2", "n", "high", "0.200", "0.800", "0.790"]
+    assert "the first 2 of 3 rows" in text
+    assert "3.0" not in text
+    whole = printed(tables.assignments_table(result))
+    assert "\\x1b[31mc" in whole
+    assert "\x1b[31mc" not in whole
+
+
+def test_crosscheck_says_verdict_tests_and_limits():
+    outcomes = [
+        TestOutcome("log score", 5.5, 4e-8, "normal", 1200, "odds that are tempered"),
+        TestOutcome("rare cells", np.nan, np.nan, "Freedman's bound", 0, "draws that cannot be"),
+    ]
+    check = judge(outcomes, kind="fresh", smallest_effect=0.05, from_table=True)
+    text = words(tables.crosscheck_table(check), width=200)
+    assert "inconsistent" in text
+    assert "5.500" in text
+    assert "4e-08" in text
+    assert "not made" in text
+    for sentence in check.cannot_see:
+        assert sentence in text
+
+
+def test_comparison_marks_what_em_puts_outside():
+    parameters = pd.DataFrame(
+        {
+            "ml": [0.3, 9.0], "mode": [0.3, 5.2], "mean": [0.31, 5.0], "sd": [0.1, 1.0],
+            "lower": [0.2, 4.0], "upper": [0.4, 6.0], "em_inside": [True, False],
+        },
+        index=["w[0]", "sigma[0]"],
+    )  # fmt: skip
+    result = SimpleNamespace(
+        parameters=parameters, seconds={"em": 0.25, "sample": 12.0}, text=("Three rows change.",)
+    )
+    text = words(tables.comparison_table(result))
+    assert cells(text, "w[0]")[-1] == "yes"
+    assert cells(text, "sigma[0]")[-2:] == ["no", "!"]
+    assert cells(text, "sigma[0]")[0] == "9.000"
+    assert "Three rows change." in text
+    assert "sample 12.0 s" in text
+
+
+def test_a_long_table_says_what_it_leaves_out():
+    many = pd.concat([SUMMARY] * 30, ignore_index=True)
+    assert "and 20 more" in words(tables.posterior_table(many))
