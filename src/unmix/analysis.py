@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
@@ -65,6 +65,26 @@ class Plan:
     broken: str | None = None
 
 
+@dataclass(frozen=True)
+class Work:
+    """What every stage needs: the rows, their model, what was asked for, and where to tell."""
+
+    x: "pd.DataFrame"
+    model: "pm.Model"
+    plan: Plan
+    out: OutputFolder
+    console: Console
+    stage: Stages
+
+    def show(self, title: str, *content: RenderableType) -> None:
+        """Print under a heading."""
+        self.console.print()
+        self.console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
+        for part in content:
+            self.console.print(part)
+        self.console.print()
+
+
 def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) -> str | None:
     """Fit, check, compare and explain; all of it printed, and written to the folder.
 
@@ -84,44 +104,50 @@ def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) 
     str or None
         The verdict of the cross-check, where there are draws.
     """
-    stages = Stages(console)
-    with stages("loading PyMC and all that it needs"):
+    stage = Stages(console)
+    with stage("loading PyMC and all that it needs"):
         import unmix
-        from unmix import io, models
+        from unmix import models
         from unmix.derive import derive
         from unmix.show import tables
-    with stages("declaring the mixture, deriving Bayes' rule, verifying it"):
+    with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
         model = models.gaussian(x, plan.components, covariance=plan.covariance)
         derivation = derive(model)
-    _show(console, "The declaration", Text(str(derivation)))
+    work = Work(x, model, plan, out, console, stage)
+    work.show("The declaration", Text(str(derivation)))
 
-    with stages("EM, maximum likelihood", has_bar=True):
+    with stage("EM, maximum likelihood", has_bar=True):
         em = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
         out.fit(f"em{plan.suffix}", em, model)
-    _show(console, "Parameters by EM", tables.em_table(em))
+    work.show("Parameters by EM", tables.em_table(em))
+    verdict = None
     if plan.method == "em":
-        verdict = None
-        _rows(x, model, em, plan, out, console, stages)
+        responsibilities = _rows(work, em)
+        names = list(map(str, x.columns))
+        _figures(
+            work,
+            {
+                "components": lambda show: show.fitted_components(
+                    work.model, em, responsibilities, names=names
+                )
+            },
+        )
     else:
-        post = _draw(model, em, plan, out, console, stages)
-        if plan.broken is None:
-            verdict = _check(x, model, em, post, plan, out, console, stages)
-        else:
-            verdict = _check_broken(x, model, em, post, plan, out, console, stages)
-    stages.total()
+        post = _draw(work, em)
+        verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
+    stage.total()
     console.print(Text(f"Written to {out.path}: {', '.join(sorted(out.written))}"))
     return verdict
 
 
-def _draw(
-    model: "pm.Model", em: "EMResult", plan: Plan, out: OutputFolder, console: Console, say: Stages
-) -> "xr.DataTree":
+def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
     """Draws of θ and z, on disk before anything else is done with them."""
     import unmix
 
-    with say(f"sampling ({plan.method})", has_bar=True):
+    plan, console = work.plan, work.console
+    with work.stage(f"sampling ({plan.method})", has_bar=True):
         post = unmix.sample(
-            model,
+            work.model,
             method=plan.method,
             draws=plan.draws,
             tune=plan.tune,
@@ -131,59 +157,105 @@ def _draw(
             em=em,
             progress=console.is_terminal,
         )
+        if plan.broken is None:
+            work.out.fit(f"fit{plan.suffix}", post, work.model)
+    for name, seconds in post.attrs.items():
+        if str(name).startswith("seconds_"):
+            work.stage.took(f"  of it {str(name).removeprefix('seconds_')}", float(seconds))
     if post.attrs.get("interrupted"):
-        n = post["posterior"].sizes["draw"]
-        console.print(
-            Text(
-                f"Interrupted while sampling: going on with the {n:,} draws of each chain so far.",
-                style="bold yellow",
-            )
-        )
-    if plan.broken is None:
-        out.fit(f"fit{plan.suffix}", post, model)
+        kept = f"the {post['posterior'].sizes['draw']:,} draws of each chain so far"
+        saved = f", saved as fit{plan.suffix}" if plan.broken is None else ""
+        console.print(Text(f"Interrupted: going on with {kept}{saved}.", style="bold yellow"))
     return post
 
 
-def _check(
-    x: "pd.DataFrame",
-    model: "pm.Model",
-    em: "EMResult",
-    post: "xr.DataTree",
-    plan: Plan,
-    out: OutputFolder,
-    console: Console,
-    say: Stages,
-) -> str:
-    """All that a right sampler's draws are good for."""
+def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
+    """All that draws from a right rule are good for."""
     import unmix
     from unmix.show import tables
 
-    with say("summarising the draws"):
-        summary = unmix.summary(post)
-    _show(console, "Parameters by MCMC", tables.posterior_table(summary))
-    responsibilities = _rows(x, model, post, plan, out, console, say)
-    with say("cross-check: counting z against Bayes' rule and the full log-density"):
-        check = unmix.crosscheck(model, post, rng=plan.seed)
-    _show(console, "Do the two roads agree?", tables.crosscheck_table(check))
-    with say("comparing EM with MCMC"):
-        comparison = unmix.compare(model, em, post)
-    _show(console, "EM against MCMC", tables.comparison_table(comparison))
+    with work.stage("summarising the draws"):
+        import arviz as az
 
-    from unmix import show
-
+        summary = az.summary(post, var_names=_numbers(post))
+    work.show("Parameters by MCMC", tables.posterior_table(summary))
+    responsibilities = _rows(work, post)
+    check = _crosscheck(work, post)
+    with work.stage("comparing EM with MCMC"):
+        comparison = unmix.compare(work.model, em, post)
+    work.show("EM against MCMC", tables.comparison_table(comparison))
     fresh = post.attrs.get("z_kind") == "fresh"
-    with say("figures"):
-        _figures(
-            {
-                "components": lambda: show.fitted_components(
-                    model, post, responsibilities, names=list(map(str, x.columns))
-                ),
-                "two_roads": lambda: show.two_roads(responsibilities, fresh=fresh),
-                "calibration": lambda: show.calibration(responsibilities, fresh=fresh),
-                "em_against_mcmc": lambda: show.em_against_mcmc(comparison),
-                "traces": lambda: show.traces(post),
-            },
-            out,
-            console,
-        )
+    names = list(map(str, work.x.columns))
+    _figures(
+        work,
+        {
+            "components": lambda show: show.fitted_components(
+                work.model, post, responsibilities, names=names
+            ),
+            "two_roads": lambda show: show.two_roads(responsibilities, fresh=fresh),
+            "calibration": lambda show: show.calibration(responsibilities, fresh=fresh),
+            "em_against_mcmc": lambda show: show.em_against_mcmc(comparison),
+            "traces": lambda show: show.traces(post),
+        },
+    )
+    return check
+
+
+def _check_broken(work: Work, post: "xr.DataTree") -> str:
+    """The same θ, put through a wrong Bayes' rule: z drawn by it, then checked as ever."""
+    from unmix.check.broken import BREAKS, broken_draws, wrong_rule
+
+    name = str(work.plan.broken)
+    work.show(f"Now with a mistake: {BREAKS[name]}")
+    with wrong_rule(work.model, name):
+        with work.stage("drawing z by the wrong rule"):
+            wrong = broken_draws(work.model, post, name, work.plan.seed)
+        _rows(work, wrong)
+        return _crosscheck(work, wrong)
+
+
+def _crosscheck(work: Work, post: "xr.DataTree") -> str:
+    import unmix
+    from unmix.show import tables
+
+    with work.stage("cross-check: z counted, Bayes' rule, the model's full log-density"):
+        check = unmix.crosscheck(work.model, post, rng=work.plan.seed)
+    work.show("Do the two roads agree?", tables.crosscheck_table(check))
     return check.verdict
+
+
+def _rows(work: Work, fit: Any) -> "xr.Dataset":
+    """Who made each row; on disk, the first few on screen, and the most doubtful one opened up."""
+    import unmix
+    from unmix.show import tables
+
+    with work.stage("responsibilities of every row"):
+        responsibilities = unmix.responsibilities(work.model, fit)
+        work.out.assignments(responsibilities, work.plan.id)
+    work.show("Who made each row", tables.assignments_table(responsibilities, data=work.x))
+    doubtful = responsibilities["obs"].to_numpy()[int(responsibilities["entropy"].argmax())]
+    with work.stage("opening up one row"):
+        explanation = unmix.explain(work.model, fit, obs=doubtful)
+    work.show(f"The row most in doubt: {printable(doubtful)}", Text(str(explanation)))
+    return responsibilities
+
+
+def _numbers(post: "xr.DataTree") -> list[str]:
+    """Parameters to summarise: those of numbers, some of which move."""
+    posterior = post["posterior"].to_dataset()
+    return [str(n) for n, v in posterior.data_vars.items() if v.dtype.kind == "f"]
+
+
+def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
+    """Draw and write each; one that cannot be drawn is said and the others still are."""
+    with work.stage("figures"):
+        from unmix import show
+
+        left_out = {}
+        for name, make in makers.items():
+            try:
+                work.out.figure(name, make(show))
+            except UnmixError as error:
+                left_out[name] = str(error)
+    for name, reason in left_out.items():
+        work.console.print(Text(f"No figure {name}: {reason}", style="yellow"))

@@ -21,12 +21,13 @@ import xarray as xr
 
 from unmix import __version__
 from unmix.errors import UnmixError
+from unmix.derive import derive
 from unmix.infer import EMResult
+from unmix.infer.sample import observed_data
 from unmix.printable import printable
 from unmix.recipe import recipe_of
 from unmix.saved_em import em_result, em_tree
 from unmix.saved_model import load_model as load_model
-from unmix.saved_model import observed_data
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 SUFFIXES = (".nc", ".zarr")
@@ -114,7 +115,7 @@ def _with_recipe(tree: xr.DataTree, model: pm.Model | None) -> xr.DataTree:
     if model is not None and not attrs.get("model"):
         attrs["model"], attrs["model_arguments"] = recipe_of(model)
     if model is not None and "/observed_data" not in groups and attrs.get("model"):
-        groups["/observed_data"] = observed_data(model)
+        groups["/observed_data"] = observed_data(derive(model))
     plain = xr.DataTree.from_dict(groups)
     plain.attrs = {name: _plain(name, value) for name, value in attrs.items()}
     return plain

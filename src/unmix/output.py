@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from unmix.errors import UnmixError
@@ -11,6 +11,7 @@ from unmix.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pymc as pm
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -59,7 +60,9 @@ class OutputFolder:
             self.path.mkdir()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise UnmixError(f"cannot make the folder {printable(self.path, 200)}: {reason}") from error
+            raise UnmixError(
+                f"cannot make the folder {printable(self.path, 200)}: {reason}"
+            ) from error
 
     def leave(self) -> None:
         """Remove the folder again if nothing came of it."""
@@ -92,6 +95,13 @@ class OutputFolder:
             raise UnmixError(f"cannot write {printable(path, 200)}: {reason}") from error
         finally:
             temporary.unlink(missing_ok=True)
+        self.written.append(name)
+
+    def fit(self, name: str, fit: Any, model: "pm.Model") -> None:
+        """Save a fit, which `unmix.io` does as carefully."""
+        from unmix import io
+
+        io.save(fit, self.path / name, model=model)
         self.written.append(name)
 
     def figure(self, name: str, figure: "Figure") -> None:

@@ -12,19 +12,6 @@ from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 
 
-def observed_data(model: pm.Model) -> xr.Dataset:
-    """The observed variables of a model, with its dims and coordinates."""
-    variables = {}
-    for rv in model.observed_RVs:
-        values = np.asarray(model.rvs_to_values[rv].eval())
-        dims = model.named_vars_to_dims.get(rv.name) or (None,) * values.ndim
-        names = tuple(d or f"{rv.name}_dim_{i}" for i, d in enumerate(dims))
-        variables[rv.name] = (names, values)
-    used = {dim for names, _ in variables.values() for dim in names}
-    coords = {d: np.asarray(v) for d, v in model.coords.items() if d in used and v is not None}
-    return xr.Dataset(variables, coords=coords)
-
-
 def load_model(tree: xr.DataTree) -> pm.Model:
     """Build the catalogue model of a saved fit again, on the rows saved with it.
 

@@ -18,6 +18,7 @@ from dataclasses import fields
 
 import numpy as np
 import pymc as pm
+import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, derive
@@ -92,3 +93,30 @@ def wrong_rule(model: pm.Model, name: str) -> Iterator[None]:
         yield
     finally:
         room._known[model] = (room._data_state(model), right)
+
+
+def broken_draws(model: pm.Model, post: xr.DataTree, name: str, seed: int) -> xr.DataTree:
+    """The same draws of θ, with z as a program would have drawn it that holds the mistake.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; call within `wrong_rule`.
+    post
+        From `unmix.sample`.
+    name
+        One of `BREAKS`.
+    seed
+        For the drawing.
+    """
+    from unmix.assign import draw_assignments
+    from unmix.fingerprint import fingerprint
+
+    rng = np.random.default_rng(seed)
+    z = draw_assignments(model, post, rng=rng)
+    if name == "sticky":
+        z = z.map(lambda v: v.copy(data=sticky(rng, v.to_numpy())))
+    wrong = xr.DataTree.from_dict({**post.to_dict(), "/assignments": z})
+    # It would also have noted the fingerprint of its own table.
+    wrong.attrs = {**post.attrs, "fingerprint": fingerprint(derive(model))}
+    return wrong

@@ -106,7 +106,7 @@ def _alone(objective: Objective, names: tuple[str, ...]) -> bool:
 
 def _weights(objective: Objective) -> ClosedForm | None:
     derivation = objective.derivation
-    source = _bare(derivation.latent.probabilities)
+    source = bare(derivation.latent.probabilities)
     if source.owner is None or not isinstance(source.owner.op, DirichletRV) or source.ndim != 1:
         return None
     if source.name not in derivation.parameters:
@@ -115,7 +115,7 @@ def _weights(objective: Objective) -> ClosedForm | None:
     return ClosedForm((name,), lambda theta, r: {name: r.mean(axis=0)})
 
 
-def _bare(graph: TensorVariable) -> TensorVariable:
+def bare(graph: TensorVariable) -> TensorVariable:
     """A variable without the broadcasting that PyMC wrapped around it."""
     while graph.owner is not None:
         op = graph.owner.op
@@ -133,7 +133,7 @@ def _bare(graph: TensorVariable) -> TensorVariable:
 
 def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | None:
     """``a`` where the graph is exactly ``a[z]``."""
-    graph = _bare(graph)
+    graph = bare(graph)
     node = graph.owner
     if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
         return None

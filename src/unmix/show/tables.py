@@ -163,10 +163,10 @@ def comparison_table(comparison: Any) -> RenderableType:
 
 
 def _table(first: str, *others: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, header_style="bold")
     table.add_column(Text(first), justify="left", overflow="fold")
     for name in others:
-        table.add_column(Text(name), justify="right")
+        table.add_column(Text(name), justify="right", overflow="fold")
     return table
 
 
@@ -228,7 +228,9 @@ def _statistic(column: str, value: Any) -> str:
         return "–"
     if column.startswith("ess"):
         return f"{value:,.0f}"
-    return f"{value:.3f}" if column == "r_hat" else number(float(value))
+    if column == "r_hat":
+        return f"{value:.3f}"
+    return number(float(value), 3 if column == "sd" or column.startswith("mcse") else 4)
 
 
 def _datum(value: Any) -> str:

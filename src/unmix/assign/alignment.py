@@ -1,0 +1,141 @@
+"""What a fit already knows about its assignments and labels, and θ with labels matched."""
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.assign.draws import assign_draws
+from unmix.assign.matching import verdict
+from unmix.assign.drawing import draw_z, z_dtype
+from unmix.assign.stream import stream
+from unmix.derive import Derivation, derive
+from unmix.derive.theta import as_dataset, stack_theta, theta_dataset
+from unmix.errors import UnmixError
+from unmix.fingerprint import require_same
+
+
+def stored_z(derivation: Derivation, fit: Any) -> NDArray | None:
+    """Assignments that a fit holds, shape (sample, obs), raw labels; None where it has none.
+
+    Raises
+    ------
+    UnmixError
+        If the fit was made with another model, or holds components that the model has not.
+    """
+    name = derivation.latent.name
+    if isinstance(fit, xr.DataTree):
+        require_same(derivation, str(fit.attrs.get("fingerprint", "")))
+        if "assignments" in fit.children and name in fit["assignments"]:
+            array = fit["assignments"][name]
+        elif "posterior" in fit.children and name in fit["posterior"]:
+            array = fit["posterior"][name]
+        else:
+            return None
+    else:
+        dataset = theta_dataset(fit)
+        if name not in dataset or "draw" not in dataset[name].dims:
+            return None
+        array = dataset[name]
+    array = array.transpose("chain", "draw", ...) if "chain" in array.dims else array
+    lead = 2 if "chain" in array.dims else 1
+    samples = int(np.prod(array.shape[:lead]))
+    z = array.values.reshape(samples, -1)
+    if z.shape[1] != derivation.n_obs:
+        raise UnmixError(
+            f"the fit's {name!r} has {z.shape[1]} elements and the model's has "
+            f"{derivation.n_obs}: is this a fit of another model?"
+        )
+    if z.min() < 0 or z.max() >= derivation.n_components or not np.all(z == np.floor(z)):
+        raise UnmixError(
+            f"the fit's {name!r} holds {z.min()} to {z.max()}, and components are numbered 0 to "
+            f"{derivation.n_components - 1}: is this a fit of another model?"
+        )
+    return z.astype(z_dtype(derivation.n_components)).astype(np.intp, copy=False)
+
+
+def component_matches(
+    derivation: Derivation, fit: Any, samples: int
+) -> tuple[NDArray[np.int64] | None, NDArray | None]:
+    """The permutations and margins that a fit holds, shapes (sample, component) and (sample,)."""
+    if not isinstance(fit, xr.DataTree) or "alignment" not in fit.children:
+        return None, None
+    group = fit["alignment"].to_dataset()
+    permutation = group["permutation"].transpose("chain", "draw", "component").values
+    permutation = permutation.reshape(samples, derivation.n_components).astype(np.int64)
+    return permutation, group["margin"].transpose("chain", "draw").values.reshape(samples)
+
+
+def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:
+    """θ with the components of every draw in one order, within the model's symmetry.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out.
+    fit
+        Draws of any origin.
+
+    Returns
+    -------
+    xarray.Dataset
+        All of θ that the fit holds, permuted draw by draw. Attributes ``identified`` and
+        ``alignment`` say whether labels mean something; the fit itself is left as it was.
+
+    Raises
+    ------
+    UnmixError
+        If the fit does not belong to the model.
+    """
+    derivation = derive(model)
+    dataset = theta_dataset(fit)
+    held = tuple(name for name in derivation.parameters if name in dataset)
+    stack = stack_theta(derivation, fit, held)
+    if not stack.dims:
+        return dataset
+    permutation, margin = component_matches(derivation, fit, len(stack))
+    if permutation is None:
+        assigned = assign_draws(derivation, stack_theta(derivation, fit), None)
+        permutation, margin = assigned.permutation, assigned.margin
+    moved = derivation.components.permute(stack.values, permutation)
+    shaped = {n: v.reshape(*stack.shape, *v.shape[1:]) for n, v in moved.items()}
+    result = as_dataset(derivation, shaped, stack.dims).assign_coords(stack.coords)
+    identified, sentence = verdict(np.asarray(margin), derivation.components.symmetric)
+    result.attrs = {"identified": int(identified), "alignment": sentence}
+    return result
+
+
+def draw_assignments(
+    model: pm.Model | None = None,
+    fit: Any = None,
+    *,
+    rng: int | np.random.Generator | None = None,
+) -> xr.Dataset:
+    """Draw every z_i exactly from its responsibilities at each draw of θ.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out.
+    fit
+        EM result, draws of any origin, or a point.
+    rng
+        Seed or generator.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable with the latent's name, dims (…, obs), raw labels.
+    """
+    derivation = derive(model)
+    stack = stack_theta(derivation, fit)
+    generator = np.random.default_rng(rng)
+    z = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
+    for block in stream(derivation, stack):
+        z[block.samples] = draw_z(block.responsibility, generator)
+    return xr.Dataset(
+        {derivation.latent.name: ((*stack.dims, "obs"), z.reshape(*stack.shape, -1))},
+        coords={**stack.coords, "obs": derivation.obs_labels},
+    )

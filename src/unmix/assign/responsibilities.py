@@ -1,0 +1,166 @@
+"""`responsibilities`: who made each point, by Bayes' rule and by counting, for any fit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.assign.alignment import component_matches, stored_z
+from unmix.assign.matching import match, verdict
+from unmix.assign.quantiles import Quantiles
+from unmix.assign.stream import reference_responsibility, stream
+from unmix.derive import Derivation, bayes, derive
+from unmix.derive.theta import Stack, stack_theta
+from unmix.errors import UnmixError
+
+
+def responsibilities(
+    model: pm.Model | None = None,
+    fit: Any = None,
+    new: Mapping[str, Any] | pm.Model | None = None,
+    *,
+    interval: float = 0.89,
+) -> xr.Dataset:
+    r"""Responsibilities of every component for every observation.
+
+    At one θ they are Bayes' rule. Over draws they are averaged,
+
+    .. math:: p(z_i = k \mid x) ≈ \frac{1}{T} \sum_t p(z_i = k \mid x_i, θ_t),
+
+    the Rao–Blackwell estimate of what counting z_i = k over draws estimates as well (Liu, Wong and
+    Kong 1994, Biometrika 81:27). Components are matched over draws before averaging, within the
+    model's symmetry; averages stream, no array of draws × obs × component is built.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out.
+    fit
+        EM result, draws of any origin, or a point.
+    new
+        Other rows: a dict of arrays, or a second model (see `bayes_rule`).
+    interval
+        Mass of the equal-tailed interval over draws.
+
+    Returns
+    -------
+    xarray.Dataset
+        One point: ``responsibility`` (obs, component), ``most_likely`` and ``entropy`` (obs; nats).
+        Draws: also ``sd``, ``lower``, ``upper`` (obs, component); ``assignment_frequency`` where
+        the fit holds z for these rows; ``overlap`` (mean entropy given θ) and
+        ``parameter_uncertainty`` (the rest of the entropy). Attributes: ``identified``,
+        ``alignment``.
+
+    Raises
+    ------
+    UnmixError
+        If the fit does not belong to the model, or a row is impossible under every component.
+    """
+    if not 0 < interval < 1:
+        raise UnmixError(f"interval is {interval!r}: give a share between 0 and 1, such as 0.89")
+    fitted = derive(model)
+    derivation = fitted if new is None else fitted.on(new)
+    stack = stack_theta(derivation, fit)
+    if not stack.dims:
+        return _at_a_point(derivation, stack)
+    z = stored_z(fitted, fit) if new is None else None
+    return _over_draws(fitted, derivation, stack, fit, z, interval)
+
+
+def _at_a_point(derivation: Derivation, stack: Stack) -> xr.Dataset:
+    (block,) = list(stream(derivation, stack))
+    r = block.responsibility[0]
+    return _dataset(derivation, {"responsibility": r}, {"entropy": bayes.entropy(r)})
+
+
+def _over_draws(
+    fitted: Derivation,
+    derivation: Derivation,
+    stack: Stack,
+    fit: Any,
+    z: NDArray | None,
+    interval: float,
+) -> xr.Dataset:
+    samples, n, k = len(stack), derivation.n_obs, derivation.n_components
+    permutation, margin = component_matches(fitted, fit, samples)
+    if permutation is None and derivation is not fitted:
+        # Labels belong to the fit: matched on the rows it was made with.
+        everything = stack_theta(fitted, fit)
+        reference = reference_responsibility(fitted, everything)
+        parts = [
+            match(b.responsibility, reference, fitted.components.symmetry)
+            for b in stream(fitted, everything)
+        ]
+        permutation = np.concatenate([p.permutation for p in parts])
+        margin = np.concatenate([p.margin for p in parts])
+    reference = None if permutation is not None else reference_responsibility(derivation, stack)
+    mean, square = np.zeros((n, k)), np.zeros((n, k))
+    overlap = np.zeros(n)
+    counts = np.zeros((n, k), dtype=np.int64)
+    quantiles = Quantiles(samples, n, k)
+    margins = []
+    for block in stream(derivation, stack):
+        r = block.responsibility
+        if permutation is None:
+            assert reference is not None
+            found = match(r, reference, derivation.components.symmetry)
+            order = found.permutation
+            margins.append(found.margin)
+        else:
+            order = permutation[block.samples]
+        overlap += bayes.entropy(r).sum(axis=0)
+        r = np.take_along_axis(r, order[:, None, :], axis=-1)
+        mean += r.sum(axis=0)
+        square += np.square(r).sum(axis=0)
+        quantiles.update(r)
+        if z is not None:
+            aligned = np.take_along_axis(np.argsort(order, axis=-1), z[block.samples], axis=-1)
+            for component in range(k):
+                counts[:, component] += (aligned == component).sum(axis=0)
+    mean /= samples
+    overlap /= samples
+    variance = np.maximum(square / samples - np.square(mean), 0.0) * samples / max(samples - 1, 1)
+    entropy = bayes.entropy(mean)
+    cells = {
+        "responsibility": mean,
+        "sd": np.sqrt(variance),
+        "lower": quantiles.quantile((1 - interval) / 2),
+        "upper": quantiles.quantile((1 + interval) / 2),
+    }
+    if z is not None:
+        cells["assignment_frequency"] = counts / samples
+    rows = {
+        "entropy": entropy,
+        "overlap": np.minimum(overlap, entropy),
+        "parameter_uncertainty": np.maximum(entropy - overlap, 0.0),
+    }
+    result = _dataset(derivation, cells, rows)
+    if permutation is None:
+        margin = np.concatenate(margins)
+    identified, sentence = verdict(np.asarray(margin), derivation.components.symmetric)
+    result.attrs = {
+        "identified": int(identified),
+        "alignment": sentence,
+        "interval": interval,
+        "interval_exact": int(quantiles.exact),
+        "samples": samples,
+    }
+    return result
+
+
+def _dataset(
+    derivation: Derivation, cells: dict[str, NDArray], rows: dict[str, NDArray]
+) -> xr.Dataset:
+    labels = derivation.component_labels
+    most = labels[np.argmax(cells["responsibility"], axis=-1)]
+    return xr.Dataset(
+        {
+            **{name: (("obs", "component"), value) for name, value in cells.items()},
+            "most_likely": ("obs", most),
+            **{name: ("obs", value) for name, value in rows.items()},
+        },
+        coords={"obs": derivation.obs_labels, "component": labels},
+    )

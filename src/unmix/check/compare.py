@@ -1,0 +1,238 @@
+"""`compare`: EM against MCMC, so that prior and method are not taken for one another.
+
+A maximum-likelihood estimate and a posterior mean differ for two reasons: the prior, and the
+difference between a mode and a mean. With the posterior mode between them, each has its column.
+Row by row, a plug-in responsibility takes θ for known; the averaged one does not.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+
+from unmix.assign.alignment import align
+from unmix.assign.matching import match
+from unmix.assign.responsibilities import responsibilities
+from unmix.derive import derive
+from unmix.derive.theta import stack_theta
+from unmix.errors import UnmixError
+from unmix.infer.em import EMResult, em
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """EM against MCMC.
+
+    Attributes
+    ----------
+    parameters
+        One row a scalar parameter: ``ml``, ``mode`` (NaN where the posterior has none), ``mean``,
+        ``sd``, ``lower``, ``upper``, ``em_inside`` (whether ml lies in the interval).
+    rows
+        Dims obs, component: ``plug_in``, ``averaged``; dim obs: ``difference`` (largest over
+        components), ``most_likely_em``, ``most_likely_mcmc``, ``changed``, ``over_confident``
+        (plug-in entropy below overlap's by more than it should: EM surer than the posterior),
+        ``overlap``, ``parameter_uncertainty``.
+    seconds
+        Time taken by each.
+    text
+        What it comes to, in sentences.
+    identified
+        Whether components keep their identity over draws.
+    """
+
+    parameters: pd.DataFrame
+    rows: xr.Dataset
+    seconds: dict[str, float]
+    text: tuple[str, ...]
+    identified: bool
+
+    def __str__(self) -> str:
+        table = self.parameters.to_string(float_format=lambda v: f"{v:.4g}")
+        return "\n".join([table, *self.text])
+
+
+def compare(
+    model: pm.Model | None = None,
+    em_result: EMResult | None = None,
+    fit: Any = None,
+    *,
+    interval: float = 0.89,
+    mode: bool = True,
+) -> Comparison:
+    """Compare an EM fit with draws of the same model.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out.
+    em_result
+        From `unmix.em`, maximum likelihood.
+    fit
+        Draws of any origin.
+    interval
+        Mass of the equal-tailed posterior intervals.
+    mode
+        Whether to look for the posterior mode as well; it takes another run of EM.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UnmixError
+        If the fits do not belong to the model.
+    """
+    derivation = derive(model)
+    if em_result is None or fit is None:
+        raise UnmixError("compare takes the model, an EM result and draws, in this order")
+    averaged = responsibilities(derivation.model, fit, interval=interval)
+    point = stack_theta(derivation, em_result)
+    if point.dims:
+        raise UnmixError("the second argument holds draws: give the EM result there, draws third")
+    plug_in = derivation.bayes(point.values).responsibility[0]
+    # EM's labels are laid over the draws', within the symmetry.
+    order = match(
+        plug_in[None], averaged["responsibility"].values, derivation.components.symmetry
+    ).permutation[0]
+    plug_in = plug_in[:, order]
+    rows = _rows(derivation, plug_in, averaged)
+    identified = bool(averaged.attrs["identified"])
+    found: dict[str, float] = {}
+    mode_theta = None
+    if mode:
+        mode_theta, found["posterior mode"] = _mode(derivation)
+    parameters = _parameters(
+        derivation, em_result, order, mode_theta, averaged, fit, interval, identified
+    )
+    seconds = {"EM": em_result.seconds, **found}
+    attrs = fit.attrs if isinstance(fit, xr.DataTree) else {}
+    if "seconds" in attrs:
+        seconds[f"MCMC ({attrs['method']})"] = float(attrs["seconds"])
+    return Comparison(
+        parameters, rows, seconds, _text(rows, parameters, averaged, seconds), identified
+    )
+
+
+def _mode(derivation) -> tuple[dict | None, float]:
+    begun = time.perf_counter()
+    try:
+        found = em(derivation.model, kind="posterior", starts=4, rng=0, progress=False)
+    except UnmixError:
+        return None, time.perf_counter() - begun
+    if not found.converged:
+        return None, found.seconds
+    return stack_theta(derivation, found, tuple(map(str, found.theta.data_vars))).values, (
+        found.seconds
+    )
+
+
+def _rows(derivation, plug_in, averaged: xr.Dataset) -> xr.Dataset:
+    from unmix.derive import bayes
+
+    mean = averaged["responsibility"].values
+    labels = derivation.component_labels
+    first, second = plug_in.argmax(axis=1), mean.argmax(axis=1)
+    surer = bayes.entropy(mean) - bayes.entropy(plug_in)
+    cells = ("obs", "component")
+    return xr.Dataset(
+        {
+            "plug_in": (cells, plug_in),
+            "averaged": (cells, mean),
+            "lower": (cells, averaged["lower"].values),
+            "upper": (cells, averaged["upper"].values),
+            "difference": ("obs", np.abs(plug_in - mean).max(axis=1)),
+            "most_likely_em": ("obs", labels[first]),
+            "most_likely_mcmc": ("obs", labels[second]),
+            "changed": ("obs", first != second),
+            # In nats: how much more certain the plug-in is than the posterior.
+            "over_confident": ("obs", surer),
+            "overlap": averaged["overlap"],
+            "parameter_uncertainty": averaged["parameter_uncertainty"],
+        },
+        coords={"obs": derivation.obs_labels, "component": labels},
+    )
+
+
+def _parameters(
+    derivation, em_result, order, mode_theta, averaged, fit, interval, identified
+) -> pd.DataFrame:
+    draws = align(derivation.model, fit)
+    k = derivation.n_components
+    names = [str(n) for n in draws.data_vars]
+    ml = stack_theta(derivation, em_result, tuple(map(str, em_result.theta.data_vars))).values
+    ml = derivation.components.permute(ml, np.tile(order, (1, 1)))
+    if mode_theta is not None:
+        at_mode = derivation.bayes(
+            {n: mode_theta[n] for n in derivation.touched}
+        ).responsibility
+        moved = match(at_mode, averaged["responsibility"].values, derivation.components.symmetry)
+        mode_theta = derivation.components.permute(mode_theta, moved.permutation)
+    table = []
+    for name in names:
+        sample_dims = [d for d in ("chain", "draw", "sample") if d in draws[name].dims]
+        values = draws[name].transpose(*sample_dims, ...).values
+        values = values.reshape(-1, *derivation.shapes[name])
+        axis = derivation.components.axes.get(name)
+        for index in np.ndindex(*derivation.shapes[name]):
+            v = values[(slice(None), *index)]
+            if np.ptp(v) == 0 and len(v) > 1:
+                continue  # the constant entries of a Cholesky factor
+            lower, upper = np.quantile(v, [(1 - interval) / 2, (1 + interval) / 2])
+            estimate = float(ml[name][(0, *index)]) if name in ml else np.nan
+            label = [
+                str(derivation.component_labels[i]) if a == axis and len(
+                    derivation.component_labels) == k else str(i)
+                for a, i in enumerate(index)
+            ]  # fmt: skip
+            table.append(
+                {
+                    "parameter": f"{name}[{', '.join(label)}]" if index else name,
+                    "ml": estimate,
+                    "mode": float(mode_theta[name][(0, *index)])
+                    if mode_theta is not None and name in mode_theta
+                    else np.nan,
+                    "mean": v.mean() if identified else np.nan,
+                    "sd": v.std(ddof=1) if identified and len(v) > 1 else np.nan,
+                    "lower": lower if identified else np.nan,
+                    "upper": upper if identified else np.nan,
+                    "em_inside": bool(lower <= estimate <= upper)
+                    if identified and np.isfinite(estimate)
+                    else None,
+                }
+            )
+    return pd.DataFrame(table).set_index("parameter")
+
+
+def _text(rows, parameters, averaged, seconds) -> tuple[str, ...]:
+    n = rows.sizes["obs"]
+    changed = int(rows["changed"].sum())
+    overlap = float(rows["overlap"].mean())
+    uncertainty = float(rows["parameter_uncertainty"].mean())
+    total = overlap + uncertainty
+    worst = int(rows["difference"].argmax())
+    sentences = []
+    if averaged.attrs["identified"]:
+        inside = parameters["em_inside"].dropna()
+        sentences.append(
+            f"{int(inside.astype(bool).sum())} of {len(inside)} maximum-likelihood estimates lie "
+            "in the posterior's interval."
+        )
+    else:
+        sentences.append(f"Components are {averaged.attrs['alignment']}.")
+    sentences += [
+        f"{changed} of {n} rows change their most likely component; the largest change of a "
+        f"responsibility is {float(rows['difference'].max()):.3f}, at row "
+        f"{rows['obs'].values[worst]}.",
+        f"{int((rows['over_confident'] > 0.01).sum())} rows are surer by more than 0.01 nats "
+        "under EM than over the posterior.",
+        f"Mean entropy of an assignment {total:.4f} nats: {overlap:.4f} from overlap of the "
+        f"components, {uncertainty:.4f} from uncertain parameters.",
+        "Time: " + ", ".join(f"{what} {s:.1f} s" for what, s in seconds.items()) + ".",
+    ]
+    return tuple(sentences)
