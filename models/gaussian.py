@@ -90,9 +90,7 @@ def gaussian(
         model = _one_feature(values, coords, weights, centre, spread, scale)
     else:
         coords["feature"] = rows.features
-        model = _features(
-            values, coords, weights, centre, spread, scale, covariance, correlation
-        )
+        model = _features(values, coords, weights, centre, spread, scale, covariance, correlation)
     arguments = {
         "components": int(components),
         "covariance": covariance,

@@ -153,3 +153,42 @@ DRAWING: dict[str, Callable[[Generator, Array, Normals], Integers]] = {
         )
     },
 }
+
+
+# --- Bayes' rule on arrays ------------------------------------------------------------------------
+# (log_prior (component,), log_likelihood (obs, component)) -> responsibilities.
+
+
+def rule_without_prior(log_prior: Array, log_likelihood: Array) -> Array:
+    return _softmax(log_likelihood + 0 * log_prior, axis=-1)
+
+
+def rule_normalised_over_rows(log_prior: Array, log_likelihood: Array) -> Array:
+    return _softmax(log_prior + log_likelihood, axis=0)
+
+
+def rule_with_prior_in_another_order(log_prior: Array, log_likelihood: Array) -> Array:
+    return _softmax(log_prior[::-1] + log_likelihood, axis=-1)
+
+
+def rule_with_prior_not_logged(log_prior: Array, log_likelihood: Array) -> Array:
+    return _softmax(np.exp(log_prior) + log_likelihood, axis=-1)
+
+
+def rule_hardened(log_prior: Array, log_likelihood: Array) -> Array:
+    joint = log_prior + log_likelihood
+    return (joint == joint.max(axis=-1, keepdims=True)).astype(float)
+
+
+def _softmax(a: Array, axis: int) -> Array:
+    e = np.exp(a - a.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+BAYES_MUTANTS = {
+    "without prior": rule_without_prior,
+    "normalised over rows": rule_normalised_over_rows,
+    "prior in another order": rule_with_prior_in_another_order,
+    "prior not logged": rule_with_prior_not_logged,
+    "hardened": rule_hardened,
+}

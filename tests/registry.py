@@ -3,12 +3,16 @@
 Each entry builds a small model a user might write, and states what is known about it.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
+
+import unmix
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def multivariate_normal_by_lkj_stack():
             )
             for k in range(2)
         ]
-        chol = pt.stack([pm.expand_packed_triangular(2, c) for c in chols])
+        chol = pt.stack([pm.math.expand_packed_triangular(2, c) for c in chols])
         z = pm.Categorical("z", w, shape=14)
         pm.MvNormal("x", mu[z], chol=chol[z], observed=_plane())
     return model
@@ -407,7 +411,9 @@ def masked_cells():
         w = pm.Dirichlet("w", [1, 1])
         mu = pm.Normal("mu", 0, 2, shape=2)
         z = pm.Categorical("z", w, shape=12)
-        pm.Normal("x", mu[z], 1.0, observed=x)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pm.exceptions.ImputationWarning)  # meant here
+            pm.Normal("x", mu[z], 1.0, observed=x)
     return model
 
 
@@ -428,3 +434,14 @@ def one_observation():
         z = pm.Categorical("z", w, shape=1)
         pm.Normal("x", mu[z], 1.0, observed=[0.3])
     return model
+
+
+@lru_cache
+def built(name: str) -> pm.Model:
+    """The model, built once a session: PyTensor compiles slowly."""
+    return CASES[name].build()
+
+
+def derived(name: str) -> unmix.Derivation:
+    """Its derivation, which unmix remembers for as long as the model lives."""
+    return unmix.derive(built(name))

@@ -16,6 +16,7 @@ from unmix.errors import UnmixError
 from unmix.output import OutputFolder
 from unmix.printable import printable
 from unmix.stages import Stages
+from unmix.terminal import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,9 +73,15 @@ class Work:
     x: "pd.DataFrame"
     model: "pm.Model"
     plan: Plan
-    out: OutputFolder
+    out: OutputFolder | None
     console: Console
     stage: Stages
+
+    def save(self, name: str, fit: Any) -> None:
+        """Write a fit to the folder, if there is one."""
+        if self.out:
+            with self.stage(f"writing {name}{self.plan.suffix}"):
+                self.out.fit(f"{name}{self.plan.suffix}", fit, self.model)
 
     def show(self, title: str, *content: RenderableType) -> None:
         """Print under a heading."""
@@ -82,10 +89,13 @@ class Work:
         self.console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
         for part in content:
             self.console.print(part)
-        self.console.print()
+        if content:
+            self.console.print()
 
 
-def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) -> str | None:
+def analyse(
+    x: "pd.DataFrame", plan: Plan, out: OutputFolder | None, console: Console
+) -> str | None:
     """Fit, check, compare and explain; all of it printed, and written to the folder.
 
     Parameters
@@ -95,7 +105,7 @@ def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) 
     plan
         What to do with them.
     out
-        A folder that has been made.
+        A folder that has been made; None to write nothing, as with a wrong rule.
     console
         Where to print.
 
@@ -107,18 +117,20 @@ def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) 
     stage = Stages(console)
     with stage("loading PyMC and all that it needs"):
         import unmix
-        from unmix import models
+        from unmix import check, io, models  # noqa: F401 (loaded here, not in a later stage)
         from unmix.derive import derive
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
         model = models.gaussian(x, plan.components, covariance=plan.covariance)
         derivation = derive(model)
     work = Work(x, model, plan, out, console, stage)
-    work.show("The declaration", Text(str(derivation)))
+    work.show("The declaration")
+    say(console, str(derivation))
+    console.print()
 
     with stage("EM, maximum likelihood", has_bar=True):
         em = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
-        out.fit(f"em{plan.suffix}", em, model)
+    work.save("em", em)
     work.show("Parameters by EM", tables.em_table(em))
     verdict = None
     if plan.method == "em":
@@ -136,7 +148,9 @@ def analyse(x: "pd.DataFrame", plan: Plan, out: OutputFolder, console: Console) 
         post = _draw(work, em)
         verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
     stage.total()
-    console.print(Text(f"Written to {out.path}: {', '.join(sorted(out.written))}"))
+    if out:
+        written = ", ".join(sorted(out.written))
+        console.print(Text(f"Written to {printable(out.path, 200)}: {written}"))
     return verdict
 
 
@@ -145,6 +159,7 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
     import unmix
 
     plan, console = work.plan, work.console
+    assert plan.method != "em"
     with work.stage(f"sampling ({plan.method})", has_bar=True):
         post = unmix.sample(
             work.model,
@@ -157,14 +172,13 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
             em=em,
             progress=console.is_terminal,
         )
-        if plan.broken is None:
-            work.out.fit(f"fit{plan.suffix}", post, work.model)
     for name, seconds in post.attrs.items():
         if str(name).startswith("seconds_"):
             work.stage.took(f"  of it {str(name).removeprefix('seconds_')}", float(seconds))
+    work.save("fit", post)
     if post.attrs.get("interrupted"):
         kept = f"the {post['posterior'].sizes['draw']:,} draws of each chain so far"
-        saved = f", saved as fit{plan.suffix}" if plan.broken is None else ""
+        saved = f", saved as fit{plan.suffix}" if work.out else ""
         console.print(Text(f"Interrupted: going on with {kept}{saved}.", style="bold yellow"))
     return post
 
@@ -185,6 +199,7 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
         comparison = unmix.compare(work.model, em, post)
     work.show("EM against MCMC", tables.comparison_table(comparison))
     fresh = post.attrs.get("z_kind") == "fresh"
+    draws = post["posterior"].sizes["chain"] * post["posterior"].sizes["draw"]
     names = list(map(str, work.x.columns))
     _figures(
         work,
@@ -192,8 +207,8 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
             "components": lambda show: show.fitted_components(
                 work.model, post, responsibilities, names=names
             ),
-            "two_roads": lambda show: show.two_roads(responsibilities, fresh=fresh),
-            "calibration": lambda show: show.calibration(responsibilities, fresh=fresh),
+            "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
+            "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
             "em_against_mcmc": lambda show: show.em_against_mcmc(comparison),
             "traces": lambda show: show.traces(post),
         },
@@ -202,16 +217,34 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
 
 
 def _check_broken(work: Work, post: "xr.DataTree") -> str:
-    """The same θ, put through a wrong Bayes' rule: z drawn by it, then checked as ever."""
+    """The same draws of θ put through a wrong Bayes' rule, beside the right one for a row."""
+    import numpy as np
+
+    import unmix
     from unmix.check.broken import BREAKS, broken_draws, wrong_rule
 
     name = str(work.plan.broken)
+    right = unmix.responsibilities(work.model, post)
+    doubtful = int(np.argmax(right["entropy"].to_numpy()))
     work.show(f"Now with a mistake: {BREAKS[name]}")
     with wrong_rule(work.model, name):
-        with work.stage("drawing z by the wrong rule"):
-            wrong = broken_draws(work.model, post, name, work.plan.seed)
-        _rows(work, wrong)
-        return _crosscheck(work, wrong)
+        with work.stage("responsibilities and z by the wrong rule"):
+            fit = broken_draws(work.model, post, name, work.plan.seed)
+            wrong = unmix.responsibilities(work.model, fit)
+        _open_up(work, fit, wrong, doubtful)
+        roads = {
+            "by the right rule": right["responsibility"],
+            "by the wrong one": wrong["responsibility"],
+            "and by counting the wrong one's z": wrong["assignment_frequency"],
+        }
+        for road, values in roads.items():
+            shown = ", ".join(f"{v:.3f}" for v in values.isel(obs=doubtful).to_numpy())
+            work.console.print(Text(f"  {road:<34} {shown}"))
+        work.console.print()
+        verdict = _crosscheck(work, fit)
+    caught = "The check saw it" if verdict == "inconsistent" else "The check did not see it"
+    work.console.print(Text(f"{caught}: {verdict}.", style="bold"))
+    return verdict
 
 
 def _crosscheck(work: Work, post: "xr.DataTree") -> str:
@@ -226,18 +259,31 @@ def _crosscheck(work: Work, post: "xr.DataTree") -> str:
 
 def _rows(work: Work, fit: Any) -> "xr.Dataset":
     """Who made each row; on disk, the first few on screen, and the most doubtful one opened up."""
+    import numpy as np
+
     import unmix
     from unmix.show import tables
 
     with work.stage("responsibilities of every row"):
         responsibilities = unmix.responsibilities(work.model, fit)
-        work.out.assignments(responsibilities, work.plan.id)
+        if work.out:
+            work.out.assignments(responsibilities, work.plan.id)
     work.show("Who made each row", tables.assignments_table(responsibilities, data=work.x))
-    doubtful = responsibilities["obs"].to_numpy()[int(responsibilities["entropy"].argmax())]
-    with work.stage("opening up one row"):
-        explanation = unmix.explain(work.model, fit, obs=doubtful)
-    work.show(f"The row most in doubt: {printable(doubtful)}", Text(str(explanation)))
+    _open_up(work, fit, responsibilities, int(np.argmax(responsibilities["entropy"].to_numpy())))
     return responsibilities
+
+
+def _open_up(work: Work, fit: Any, responsibilities: "xr.Dataset", row: int) -> None:
+    """Bayes' rule for one row, number by number."""
+    import unmix
+
+    label = responsibilities["obs"].to_numpy()[row]
+    with work.stage("opening up one row"):
+        explanation = unmix.explain(work.model, fit, obs=label)
+    title = printable(label) if isinstance(label, str) else str(label)
+    work.show(f"The row most in doubt, {title}")
+    say(work.console, str(explanation))
+    work.console.print()
 
 
 def _numbers(post: "xr.DataTree") -> list[str]:
@@ -248,6 +294,8 @@ def _numbers(post: "xr.DataTree") -> list[str]:
 
 def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
     """Draw and write each; one that cannot be drawn is said and the others still are."""
+    if work.out is None:
+        return
     with work.stage("figures"):
         from unmix import show
 

@@ -20,8 +20,8 @@ import pymc as pm
 import xarray as xr
 
 from unmix import __version__
-from unmix.errors import UnmixError
 from unmix.derive import derive
+from unmix.errors import UnmixError
 from unmix.infer import EMResult
 from unmix.infer.sample import observed_data
 from unmix.printable import printable

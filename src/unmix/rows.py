@@ -57,9 +57,7 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
         x = x.to_numpy()
     values = np.asarray(x)
     if values.ndim not in (1, 2):
-        raise UnmixError(
-            f"{name} has {values.ndim} dims: give rows, as (obs,) or (obs, feature)"
-        )
+        raise UnmixError(f"{name} has {values.ndim} dims: give rows, as (obs,) or (obs, feature)")
     _require_numeric(values, name)
     values = values.astype(np.float64)
     if values.ndim == 2 and values.shape[1] == 1:

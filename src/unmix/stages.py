@@ -23,7 +23,7 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str, *, has_bar: bool = False) -> Iterator[None]:
-        """A stage; ``has_bar`` where the work shows its own progress, as two cannot turn at once."""
+        """A stage of work; ``has_bar`` where that shows its own progress, as two cannot turn."""
         turning: AbstractContextManager = nullcontext()
         if self.console.is_terminal and not has_bar:
             turning = self.console.status(Text(f"{name} …"))

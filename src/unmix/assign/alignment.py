@@ -7,9 +7,9 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.assign.drawing import draw_z, z_dtype
 from unmix.assign.draws import assign_draws
 from unmix.assign.matching import verdict
-from unmix.assign.drawing import draw_z, z_dtype
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, derive
 from unmix.derive.theta import as_dataset, stack_theta, theta_dataset

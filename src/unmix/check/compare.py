@@ -106,7 +106,7 @@ def compare(
     found: dict[str, float] = {}
     mode_theta = None
     if mode:
-        mode_theta, found["posterior mode"] = _mode(derivation)
+        mode_theta, found["posterior mode"] = _mode(derivation, em_result)
     parameters = _parameters(
         derivation, em_result, order, mode_theta, averaged, fit, interval, identified
     )
@@ -119,10 +119,13 @@ def compare(
     )
 
 
-def _mode(derivation) -> tuple[dict | None, float]:
+def _mode(derivation, em_result: EMResult) -> tuple[dict | None, float]:
     begun = time.perf_counter()
     try:
-        found = em(derivation.model, kind="posterior", starts=4, rng=0, progress=False)
+        found = em(
+            derivation.model, kind="posterior", start=em_result,
+            progress=False,
+        )  # fmt: skip
     except UnmixError:
         return None, time.perf_counter() - begun
     if not found.converged:
@@ -168,9 +171,7 @@ def _parameters(
     ml = stack_theta(derivation, em_result, tuple(map(str, em_result.theta.data_vars))).values
     ml = derivation.components.permute(ml, np.tile(order, (1, 1)))
     if mode_theta is not None:
-        at_mode = derivation.bayes(
-            {n: mode_theta[n] for n in derivation.touched}
-        ).responsibility
+        at_mode = derivation.bayes({n: mode_theta[n] for n in derivation.touched}).responsibility
         moved = match(at_mode, averaged["responsibility"].values, derivation.components.symmetry)
         mode_theta = derivation.components.permute(mode_theta, moved.permutation)
     table = []
@@ -215,7 +216,7 @@ def _text(rows, parameters, averaged, seconds) -> tuple[str, ...]:
     overlap = float(rows["overlap"].mean())
     uncertainty = float(rows["parameter_uncertainty"].mean())
     total = overlap + uncertainty
-    worst = int(rows["difference"].argmax())
+    worst = int(np.argmax(rows["difference"].values))
     sentences = []
     if averaged.attrs["identified"]:
         inside = parameters["em_inside"].dropna()

@@ -18,6 +18,7 @@ from unmix.check.fresh import FreshDraws
 from unmix.check.recompute import full_stack, recompute
 from unmix.check.verdict import LEVEL, CrossCheck, Kind, TestOutcome, judge
 from unmix.derive import Derivation, derive
+from unmix.derive.bare import bare
 from unmix.derive.theta import Stack, stack_theta
 from unmix.errors import UnmixError
 
@@ -140,8 +141,6 @@ def _identity(stack: Stack, totals: NDArray, name: str, alpha: NDArray) -> TestO
 
 def _weights_prior(derivation: Derivation) -> tuple[str, NDArray] | None:
     """Name and concentrations of w where it has a fixed Dirichlet prior and no use but z."""
-    from unmix.infer.closed_form import bare
-
     source = bare(derivation.latent.probabilities)
     if source.owner is None or not isinstance(source.owner.op, DirichletRV) or source.ndim != 1:
         return None

@@ -285,9 +285,7 @@ def _members_through_prior(axes, members, prior_terms, base, first, second, name
     return inherited.pop() if len(inherited) == 1 else None
 
 
-def pair_families(
-    owners: Mapping[str, int], theta: Theta, k: int
-) -> tuple[tuple[str, ...], ...]:
+def pair_families(owners: Mapping[str, int], theta: Theta, k: int) -> tuple[tuple[str, ...], ...]:
     """Families from single-component parameters: the r-th of each component play one role."""
     owned = [[name for name in theta if owners.get(name) == j] for j in range(k)]
     shapes = [[np.shape(theta[name]) for name in names] for names in owned]

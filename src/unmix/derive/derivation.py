@@ -13,7 +13,6 @@ from functools import cached_property
 
 import numpy as np
 import pymc as pm
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
@@ -204,9 +203,7 @@ class Derivation:
             Assignments, shape (obs,).
         """
         z = np.asarray(z, dtype=self.opened.z.type.dtype).reshape(self.table.z_shape)
-        point = [
-            np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()
-        ]
+        point = [np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()]
         return dict(zip(self.opened.terms, self._elements(*point, z), strict=True))
 
     def log_density(self, theta: Theta, z: NDArray) -> float:
@@ -337,9 +334,7 @@ def _derive(model: pm.Model) -> Derivation:
     z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
     table = build_table(opened, data, first, z_shape)
     bare = Components({}, {}, (), (), table.n_components)
-    derivation = Derivation(
-        model, opened, data, space, table, bare, Verification(0, 0.0)
-    )
+    derivation = Derivation(model, opened, data, space, table, bare, Verification(0, 0.0))
     _require_normalised(derivation, first)
     derivation = replace(derivation, verification=verify(derivation, [first, second], rng))
     return replace(derivation, components=_find_components(derivation, first, second))

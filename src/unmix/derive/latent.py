@@ -14,6 +14,7 @@ from pymc.distributions.mixture import MixtureRV
 from pytensor.tensor.random.basic import BernoulliRV, CategoricalRV
 from pytensor.tensor.variable import TensorVariable
 
+from unmix.derive.bare import bare
 from unmix.errors import UnmixError
 
 
@@ -84,11 +85,11 @@ def _family(rv: TensorVariable) -> str:
 def explicit_rewrite(model: pm.Model, rv: TensorVariable) -> str:
     """What to write instead of a marginalised mixture: the same model with ``z`` said out loud."""
     _, weights, *components = rv.owner.inputs
-    w = weights.name or "w"
+    w = bare(weights).name or "w"
     if len(components) == 1 and components[0].owner is not None:
         component = components[0]
         arguments = ", ".join(
-            f"{(parameter.name or f'parameter_{i}')}[z]"
+            f"{(bare(parameter).name or f'parameter_{i}')}[z]"
             for i, parameter in enumerate(component.owner.op.dist_params(component.owner))
         )
         likelihood = f'pm.{_family(component)}("{rv.name}", {arguments}, observed=...)'

@@ -83,6 +83,5 @@ def _fed_by(opened, name: str, new: Mapping[str, NDArray]) -> bool:
             for o in opened.observed
         )
     return any(
-        opened.depends_on(opened.data[name], v) and n in new
-        for n, v in opened.shared_data.items()
+        opened.depends_on(opened.data[name], v) and n in new for n, v in opened.shared_data.items()
     )

@@ -75,9 +75,7 @@ class Opened:
     def shared_data(self) -> dict[str, SharedVariable]:
         """The ``pm.Data`` that the log-density reads, by name."""
         graphs = [*self.terms.values(), self.log_prior, *self.data.values()]
-        return {
-            v.name: v for v in ancestors(graphs) if isinstance(v, SharedVariable) and v.name
-        }
+        return {v.name: v for v in ancestors(graphs) if isinstance(v, SharedVariable) and v.name}
 
 
 def _value_of(rv: TensorVariable, *, any_length: bool = False) -> TensorVariable:

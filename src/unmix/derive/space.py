@@ -64,7 +64,9 @@ class Space:
         for rv in rvs_to_values:
             transform = model.rvs_to_transforms.get(rv)
             value = theta[rv.name]
-            graphs.append(value if transform is None else transform.forward(value, *rv.owner.inputs))
+            graphs.append(
+                value if transform is None else transform.forward(value, *rv.owner.inputs)
+            )
         graphs = replace_rvs_by_values(graphs, rvs_to_values=rvs_to_values)
         if self.data:
             graphs = vectorize_graph(graphs, self.data)
@@ -73,8 +75,11 @@ class Space:
     def constrain(self, values: Mapping[str, NDArray]) -> dict[str, NDArray]:
         """Constrained θ from unconstrained values, both by parameter name."""
         return dict(
-            zip(self.opened.theta, self._constrain(*(values[n] for n in self.opened.theta)),
-                strict=True)
+            zip(
+                self.opened.theta,
+                self._constrain(*(values[n] for n in self.opened.theta)),
+                strict=True,
+            )
         )
 
     def unconstrain(self, theta: Mapping[str, NDArray]) -> dict[str, NDArray]:
@@ -97,9 +102,7 @@ class Space:
     def initial(self) -> dict[str, NDArray]:
         """The model's initial point, unconstrained, by parameter name."""
         point = self.opened.model.initial_point(random_seed=0)
-        return {
-            name: np.asarray(point[value.name]) for name, value in self.unconstrained.items()
-        }
+        return {name: np.asarray(point[value.name]) for name, value in self.unconstrained.items()}
 
     def jittered(self, rng: np.random.Generator, scale: float = 1.0) -> dict[str, NDArray]:
         """A feasible point near the initial one: uniform jitter of ±``scale``, constrained.

@@ -67,7 +67,7 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     if isinstance(fit, Mapping):
         return xr.Dataset(
             {
-                str(name): ((f"{name}_dim_{i}" for i in range(np.ndim(value))), np.asarray(value))
+                str(name): ([f"{name}_dim_{i}" for i in range(np.ndim(value))], np.asarray(value))
                 if not isinstance(value, xr.DataArray)
                 else value
                 for name, value in fit.items()
@@ -79,9 +79,7 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     )
 
 
-def stack_theta(
-    derivation: Derivation, fit: Any, names: tuple[str, ...] | None = None
-) -> Stack:
+def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None = None) -> Stack:
     """Parameters of a fit as arrays (sample, …), checked against the model.
 
     Parameters
@@ -115,7 +113,7 @@ def stack_theta(
         array = array.transpose(*sample_dims, ...)
         if array.shape[len(sample_dims) :] != derivation.shapes[name]:
             raise UnmixError(
-                f"parameter {name!r} has shape {array.shape[len(sample_dims):]} in the fit and "
+                f"parameter {name!r} has shape {array.shape[len(sample_dims) :]} in the fit and "
                 f"{derivation.shapes[name]} in the model: is this a fit of another model?"
             )
         if dims is None:

@@ -63,9 +63,7 @@ def bayes_rule(
         parts.append((log_prior[:, rows], log_likelihood[:, rows]))
     from unmix.derive import bayes
 
-    terms = bayes.rule(
-        np.concatenate([p for p, _ in parts]), np.concatenate([q for _, q in parts])
-    )
+    terms = bayes.rule(np.concatenate([p for p, _ in parts]), np.concatenate([q for _, q in parts]))
     return _label(derivation, terms, stack, rows)
 
 

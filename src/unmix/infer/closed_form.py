@@ -26,7 +26,7 @@ from pymc.distributions.transforms import (
     SimplexTransform,
 )
 from pytensor.graph.traversal import ancestors
-from pytensor.scalar.basic import Mul, Second
+from pytensor.scalar.basic import Mul
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.random.basic import (
     BernoulliRV,
@@ -38,6 +38,7 @@ from pytensor.tensor.random.basic import (
 from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
 
+from unmix.derive.bare import bare
 from unmix.derive.follow import leading_axes
 from unmix.infer.objective import Objective
 
@@ -113,22 +114,6 @@ def _weights(objective: Objective) -> ClosedForm | None:
         return None
     name = source.name
     return ClosedForm((name,), lambda theta, r: {name: r.mean(axis=0)})
-
-
-def bare(graph: TensorVariable) -> TensorVariable:
-    """A variable without the broadcasting that PyMC wrapped around it."""
-    while graph.owner is not None:
-        op = graph.owner.op
-        if isinstance(op, Elemwise) and isinstance(op.scalar_op, Second):
-            graph = graph.owner.inputs[1]  # "as large as the first, filled with the second"
-            continue
-        if not isinstance(op, DimShuffle):
-            break
-        order = op.new_order
-        if [o for o in order if o != "x"] != list(range(graph.owner.inputs[0].ndim)):
-            break
-        graph = graph.owner.inputs[0]
-    return graph
 
 
 def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | None:

@@ -8,6 +8,7 @@ JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -15,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, derive
-from unmix.derive.theta import as_dataset
+from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_run import ROUGH, Run, m_step, polish, run
@@ -107,9 +108,7 @@ class EMResult:
             f"{len(self.trace)} iterations, {self.seconds:.1f} s",
         ]
         if self.left_out:
-            lines.append(
-                f"  not in the likelihood, left out: {', '.join(self.left_out)}"
-            )
+            lines.append(f"  not in the likelihood, left out: {', '.join(self.left_out)}")
         if self.fixed:
             lines.append(f"  fixed: {', '.join(self.fixed)}")
         for name, value in self.theta.items():
@@ -124,6 +123,7 @@ def em(
     kind: Kind = "likelihood",
     fixed: Mapping[str, object] | None = None,
     starts: int = 10,
+    start: Any = None,
     max_iterations: int = 2000,
     tolerance: float = 1e-9,
     rng: int | np.random.Generator | None = None,
@@ -143,6 +143,8 @@ def em(
         Values of parameters to hold, by name.
     starts
         Number of starts; the best proper one is returned.
+    start
+        A θ to begin from, in place of all other starts: an EM result, a Dataset, a dict.
     max_iterations
         Limit for each start.
     tolerance
@@ -174,7 +176,15 @@ def em(
         raise UnmixError("every parameter is fixed, so there is nothing to maximise over")
     seed = int(rng) if isinstance(rng, int | np.integer) else None
     generator = np.random.default_rng(rng)
-    runs = run_starts(objective, starts, max_iterations, tolerance, generator, progress)
+    if start is None:
+        features = observed_features(derivation)
+        begin = start_responsibilities(
+            features, derivation.n_components, starts if derivation.n_components > 1 else 1,
+            generator,
+        )  # fmt: skip
+    else:
+        begin = [_responsibility_at(derivation, start)]
+    runs = run_starts(objective, begin, max_iterations, tolerance, progress)
     best, table = _choose(runs)
     theta, r = in_order(derivation, best)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
@@ -195,21 +205,29 @@ def em(
     )
 
 
+def _responsibility_at(derivation: Derivation, start: Any) -> NDArray:
+    stack = stack_theta(derivation, start)
+    if stack.dims:
+        raise UnmixError("start holds draws: give one point of θ")
+    r = derivation.bayes(stack.values).responsibility[0]
+    if np.isnan(r).any():
+        raise UnmixError("start makes some rows impossible under every component: choose another")
+    return r
+
+
 def run_starts(
     objective: Objective,
-    starts: int,
+    begin: list[NDArray],
     max_iterations: int,
     tolerance: float,
-    rng: np.random.Generator,
     progress: bool,
     *,
     rough: bool = False,
 ) -> list[Run]:
-    """Run EM from several starts; ``rough`` leaves the last digits, for starting chains."""
+    """Run EM from responsibilities; ``rough`` leaves the last digits, for starting chains."""
     derivation = objective.derivation
     blocks = closed_forms(objective)
     closed = set(objective.free) <= {name for block in blocks for name in block.names}
-    features = observed_features(derivation)
     k = derivation.n_components
     # One component fitted to everything: every component gets the same share of every row.
     pooled = np.full((derivation.n_obs, k), 1.0 / k)
@@ -225,11 +243,10 @@ def run_starts(
         "max_iterations": max_iterations,
         "tolerance": tolerance if closed else max(tolerance, ROUGH),
     }
-    number = starts if k > 1 else 1
     runs = []
-    with progress_bar("EM", number, progress) as bar:
+    with progress_bar("EM", len(begin), progress) as bar:
         best = -np.inf
-        for r in start_responsibilities(features, k, number, rng):
+        for r in begin:
             result = run(objective, blocks, r, **common)
             hopeful = result.objective > best - HOPELESS
             if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
@@ -295,5 +312,3 @@ def in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDA
         members = np.array(block)
         order[members] = members[np.argsort(mean[members], kind="stable")]
     return derivation.components.permute(best.theta, order), r[:, order]
-
-

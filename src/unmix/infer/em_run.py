@@ -23,7 +23,7 @@ ROUNDING = 1e-11
 # What evaluating a density outside its parameter space raises.
 IMPROPER = (ValueError, AssertionError, ArithmeticError, np.linalg.LinAlgError)
 # With gradient M-steps EM only has to find the hill: `polish` climbs to its top.
-ROUGH = 1e-4
+ROUGH = 1e-2
 
 
 @dataclass(frozen=True)

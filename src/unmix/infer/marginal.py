@@ -59,7 +59,7 @@ def log_marginal_density(derivation: Derivation) -> TensorVariable:
 
 
 def log_jacobian(derivation: Derivation) -> TensorVariable:
-    """log |∂θ/∂u| of the model's own transforms, as a graph of its unconstrained values."""
+    """Log |∂θ/∂u| of the model's own transforms, as a graph of its unconstrained values."""
     model, space = derivation.model, derivation.space
     total = pt.zeros(())
     for rv in model.free_RVs:
@@ -116,7 +116,7 @@ def _deterministics(derivation: Derivation) -> tuple[dict[str, TensorVariable], 
         if z_value in set(ancestors([graph])):
             left_out.append(variable.name)
         else:
-            kept[variable.name] = vectorize_graph(graph, derivation.data) if derivation.data else graph
+            kept[variable.name] = (
+                vectorize_graph(graph, derivation.data) if derivation.data else graph
+            )
     return kept, tuple(left_out)
-
-

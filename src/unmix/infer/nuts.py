@@ -17,6 +17,7 @@ from unmix.errors import UnmixError
 from unmix.infer.em import PROPER, in_order, run_starts
 from unmix.infer.marginal import SUFFIX, Marginal, build_marginal
 from unmix.infer.objective import make_objective
+from unmix.infer.starts import observed_features, start_responsibilities
 
 # Optima whose log-likelihood is further than this below the best are no start for a chain.
 WITHIN = 10.0
@@ -46,7 +47,10 @@ def start_points(
     else:
         try:
             objective = make_objective(derivation, "likelihood", None)
-            runs = run_starts(objective, starts, 300, 1e-4, rng, False, rough=True)
+            begin = start_responsibilities(
+                observed_features(derivation), derivation.n_components, starts, rng
+            )
+            runs = run_starts(objective, begin, 300, 1e-4, False, rough=True)
         except (UnmixError, ValueError, AssertionError):
             return [dict(space.initial)], None
         proper = [r for r in runs if r.outcome in PROPER]

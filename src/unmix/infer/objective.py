@@ -135,9 +135,7 @@ class Objective:
 
     @cached_property
     def _other_observed(self):
-        return compile_table(
-            self.derivation.opened.theta.values(), self._sum(self._other_terms[0])
-        )
+        return compile_table(self.derivation.opened.theta.values(), self._sum(self._other_terms[0]))
 
     @cached_property
     def _rest_graph(self) -> TensorVariable:

@@ -14,8 +14,8 @@ import pymc as pm
 import xarray as xr
 
 import unmix
-from unmix.assign.draws import Assigned, assign_draws
 from unmix.assign.drawing import z_dtype
+from unmix.assign.draws import Assigned, assign_draws
 from unmix.assign.matching import verdict
 from unmix.derive import Derivation, derive
 from unmix.derive.theta import stack_theta
@@ -108,9 +108,7 @@ def sample(
     else:
         raise UnmixError(f"method is {method!r}: give 'nuts' or 'pymc'")
     stack = stack_theta(derivation, posterior)
-    assigned = assign_draws(
-        derivation, stack, generator if counted is None else None, reference
-    )
+    assigned = assign_draws(derivation, stack, generator if counted is None else None, reference)
     z = assigned.z if counted is None else counted.astype(z_dtype(derivation.n_components))
     tree = _tree(derivation, posterior, stats, z, assigned)
     name, arguments = recipe_of(derivation.model)

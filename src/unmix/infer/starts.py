@@ -64,8 +64,10 @@ def _kmeans_plus_plus(x: NDArray, k: int, rng: np.random.Generator) -> NDArray:
         distance = np.minimum(distance, np.square(x - x[seeds[-1]]).sum(axis=1))
     squared = np.stack([np.square(x - x[s]).sum(axis=1) for s in seeds], axis=1)
     nearest = squared.argmin(axis=1)
-    return np.where(np.arange(k) == nearest[:, None], 0.9, 0.1 / max(1, k - 1)) if k > 1 else (
-        np.ones((n, 1))
+    return (
+        np.where(np.arange(k) == nearest[:, None], 0.9, 0.1 / max(1, k - 1))
+        if k > 1
+        else (np.ones((n, 1)))
     )
 
 

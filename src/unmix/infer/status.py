@@ -13,9 +13,7 @@ ADVICE = {
         "fewer components, a common sigma, or kind='posterior' with a prior that keeps sigma from "
         "zero"
     ),
-    "emptied": (
-        "a component lost all its observations: use fewer components, or more starts"
-    ),
+    "emptied": ("a component lost all its observations: use fewer components, or more starts"),
     "not monotone": (
         "the objective went down, so the M-step did not reach its maximum: rescale the data or the "
         "priors, and report the model if it still happens"

@@ -113,8 +113,8 @@ def try_densities(
 ) -> Densities | None:
     """None where the model's rows cannot be replaced by values of one observed variable alone.
 
-    Whether they can is tried on two points. Neither these nor the grid may be as many as the data,
-    or covariates of the data would be taken for theirs.
+    Whether they can is tried on two points, or three where the data are two: as many points as data
+    would be taken to have the data's covariates.
     """
     try:
         derivation.on({name: grid[: 2 + (derivation.n_obs == 2)]})

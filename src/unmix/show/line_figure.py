@@ -80,15 +80,12 @@ def _bins(x: NDArray, counts: bool) -> NDArray:
 def _line_grid(x: NDArray, counts: bool) -> NDArray:
     low, high = x.min(), x.max()
     if counts:
-        grid = np.arange(low, high + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))
-        return grid if len(grid) != len(x) else np.append(grid, grid[-1] + 1)
+        return np.arange(low, high + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))
     margin = 0.06 * (high - low)
     even = np.linspace(low - margin, high + margin, GRID_POINTS)
     # The rows themselves too, so that no component narrower than the grid is missed.
     own = np.unique(x)
-    grid = np.union1d(even, own[:: -(-len(own) // GRID_POINTS)])
-    # Never as long as the data; see `try_densities`.
-    return grid if len(grid) != len(x) else np.append(grid, high + 1.1 * margin)
+    return np.union1d(even, own[:: -(-len(own) // GRID_POINTS)])
 
 
 def _draw_line(

@@ -31,9 +31,7 @@ def plane_figure(
     """Rows (obs, 2) shaded by r (obs, component), and each component's contours."""
     low, high = rows.min(axis=0), rows.max(axis=0)
     margin = 0.15 * (high - low)
-    # One point more where the grid would be as long as the data; see `try_densities`.
-    points = GRID_POINTS + (len(rows) == GRID_POINTS**2)
-    across, up = (np.linspace(low[j] - margin[j], high[j] + margin[j], points) for j in (0, 1))
+    across, up = (np.linspace(low[j] - margin[j], high[j] + margin[j], GRID_POINTS) for j in (0, 1))
     horizontal, vertical = np.meshgrid(across, up)
     grid = np.stack([horizontal.ravel(), vertical.ravel()], axis=1)
     found = try_densities(derivation, fit, name, grid, DRAWS)

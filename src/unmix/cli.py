@@ -1,0 +1,296 @@
+"""`unmix` on the command line. Each command is one function; what it does is done elsewhere.
+
+Whatever a user gives that cannot be used ends in one sentence on stderr and exit code 2, Ctrl-C in
+one line and 130. Nothing heavy is imported before a command has looked at what it was given.
+"""
+
+import csv
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from unmix import __version__
+from unmix.errors import UnmixError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unmix.analysis import Plan
+    from unmix.output import OutputFolder
+
+SEED = 1
+BREAKS = Literal["weights", "variance", "sticky"]
+
+
+class OneSentence(TyperGroup):
+    """A group of commands whose errors are one sentence each."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run, and turn what the user got wrong into a sentence and an exit code."""
+        for stream in (sys.stdout, sys.stderr):  # where there is no θ, print a question mark
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+        options["standalone_mode"] = False
+        try:
+            code = super().main(*args, **options)
+        except UnmixError as error:
+            _fail(error, 2)
+        except OSError as error:
+            _fail(f"the disk or the system refused: {error.strerror or error}", 2)
+        except Exception as error:
+            if not hasattr(error, "format_message"):  # what typer says of options and arguments
+                raise
+            said = error.format_message().replace("Value error, ", "").rstrip(".")
+            _fail(f"{said}: 'unmix --help' has more", 2)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; Ctrl-C ends it in one line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _fail("interrupted", 130)
+
+
+def _fail(message: object, code: int) -> NoReturn:
+    print(f"unmix: {' '.join(str(message).split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+app = typer.Typer(
+    cls=OneSentence,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def unmix_(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Mixtures declared once: responsibilities by Bayes' rule and by counting, cross-checked."""
+    if version:
+        print(f"unmix {__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+Components = Annotated[int, typer.Option("-k", "--components", help="How many components.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(help="Columns to use, with commas between; all columns of numbers by default."),
+]
+Covariance = Annotated[
+    Literal["full", "diagonal"], typer.Option(help="Whether features may be correlated.")
+]
+Method = Annotated[
+    Literal["nuts", "pymc", "em"],
+    typer.Option(help="nuts: z summed out; pymc: z in the chain, slow; em: no draws at all."),
+]
+Draws = Annotated[int, typer.Option(help="Draws kept of each chain.")]
+Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
+Chains = Annotated[int, typer.Option(help="Chains.")]
+Cores = Annotated[int | None, typer.Option(help="Chains run side by side; all cores by default.")]
+Seed = Annotated[int, typer.Option(help="For everything random.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="A folder to make.")]
+Format = Annotated[Literal["nc", "zarr"], typer.Option(help="Of the saved fits.")]
+
+
+@app.command()
+def demo(
+    broken: Annotated[
+        BREAKS | None, typer.Option("--break", help="Go on with a wrong Bayes' rule.")
+    ] = None,
+    columns: Annotated[str | None, typer.Option(help="waiting, eruptions, or both.")] = None,
+    draws: Draws = 1000,
+    tune: Tune = 1000,
+    chains: Chains = 4,
+    cores: Cores = None,
+    seed: Seed = SEED,
+    output: Output = None,
+) -> None:
+    """Old Faithful, from the declaration to the cross-checked answer, in unmix-demo/.
+
+    With --break the draws of θ are put through a wrong Bayes' rule, to see it caught: weights
+    (forgotten), variance (where the standard deviation should be), sticky (z not drawn afresh).
+    """
+    plan = _plan(2, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, broken=broken)
+    from unmix import demo as story
+    from unmix.output import OutputFolder
+    from unmix.terminal import say, terminal
+
+    out = None
+    if broken is None:
+        out = OutputFolder(output) if output else OutputFolder.numbered(Path("unmix-demo"))
+    elif output:
+        raise UnmixError("--break writes nothing, so that nobody uses it: leave --output out")
+    x = story.rows(_names(columns))
+    console = terminal()
+    say(console, story.STORY)
+    _analyse(x, plan, out, console)
+
+
+@app.command()
+def fit(
+    data: Annotated[Path, typer.Argument(help="A CSV or Parquet file.")],
+    components: Components,
+    columns: Columns = None,
+    id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
+    covariance: Covariance = "full",
+    method: Method = "nuts",
+    draws: Draws = 1000,
+    tune: Tune = 1000,
+    chains: Chains = 4,
+    cores: Cores = None,
+    seed: Seed = SEED,
+    format: Format = "nc",
+    output: Output = None,
+) -> None:
+    """Fit a mixture of normals to a table, check it, and write tables and figures to a folder."""
+    plan = _plan(
+        components,
+        covariance=covariance,
+        method=method,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        seed=seed,
+        suffix=f".{format}",
+        id=id or "obs",
+    )
+    from unmix.output import OutputFolder
+
+    out = OutputFolder(output or Path("unmix-fit"))
+    from unmix.printable import listed, printable
+    from unmix.read_table import read_table
+    from unmix.terminal import say, terminal
+
+    x = read_table(data, _names(columns), id)
+    if components > len(x):
+        raise UnmixError(
+            f"-k is {components} and there are only {len(x)} rows: ask for at most one component "
+            "for each row"
+        )
+    console = terminal()
+    say(
+        console,
+        f"{printable(data, 200)}: {len(x):,} rows of {listed(list(x.columns))}"
+        + (", read as Latin-1 because it is not UTF-8" if x.attrs["encoding"] == "latin-1" else ""),
+    )
+    for name, reason in x.attrs["left_out"].items():
+        say(console, f"left out {printable(name)}: {reason}")
+    _analyse(x, plan, out, console)
+
+
+@app.command()
+def explain(
+    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
+    obs: Annotated[str, typer.Option(help="The row: its id, or its number counted from 0.")],
+    logs: Annotated[bool, typer.Option("--logs", help="Show natural logarithms.")] = False,
+) -> None:
+    """Bayes' rule for one row of a saved fit, number by number."""
+    from unmix import io
+
+    tree = io.load_tree(fit)
+    model = io.load_model(tree)
+    import unmix
+    from unmix.terminal import say, terminal
+
+    explanation = unmix.explain(model, io.fit_in(tree), obs=obs)
+    say(terminal(), explanation.text(logs=logs))
+
+
+@app.command()
+def check(
+    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
+    seed: Seed = SEED,
+) -> None:
+    """Whether counting z agrees with Bayes' rule in a saved fit; exit code 1 if not."""
+    from unmix import io
+
+    tree = io.load_tree(fit)
+    loaded = io.fit_in(tree)
+    model = io.load_model(tree)
+    import unmix
+    from unmix.printable import printable
+    from unmix.show import tables
+    from unmix.terminal import terminal, warnings_to
+
+    if isinstance(loaded, unmix.EMResult):
+        raise UnmixError(
+            f"{printable(fit, 200)} is a fit by EM, which draws no z to count: check one by nuts "
+            "or pymc"
+        )
+    console = terminal()
+    with warnings_to(console):
+        result = unmix.crosscheck(model, loaded, rng=seed)
+    console.print(tables.crosscheck_table(result))
+    if result.verdict == "inconsistent":
+        raise typer.Exit(1)
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
+    """The options, looked at before anything is read or computed."""
+    if components < 1:
+        raise UnmixError(f"-k is {components}: ask for 1 component or more")
+    least = {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}
+    for name, smallest in least.items():
+        value = options.get(name)
+        if value is not None and value < smallest:
+            raise UnmixError(f"--{name} is {value}: give {smallest} or more")
+    if suffix == ".zarr":
+        from importlib.util import find_spec
+
+        if find_spec("zarr") is None:
+            raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
+    from unmix.analysis import Plan
+
+    return Plan(components, suffix=suffix, **options)
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Names with commas between; quotation marks hold a name together that has a comma in it."""
+    if text is None:
+        return None
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not names or "" in names:
+        raise UnmixError("--columns has an empty name: give names with commas between")
+    return names
+
+
+def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> None:
+    from unmix.analysis import analyse
+    from unmix.printable import printable
+    from unmix.terminal import say, warnings_to
+
+    covariance = f"{plan.covariance} covariances, " if x.shape[1] > 1 else ""
+    say(
+        console, f"components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
+    )
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
+    if out:
+        out.make()
+    try:
+        with warnings_to(console):
+            analyse(x, plan, out, console)
+    except BaseException:
+        if out and out.written:
+            say(
+                console,
+                f"Written to {printable(out.path, 200)} before it ended: {', '.join(out.written)}",
+            )
+        raise
+    finally:
+        if out:
+            out.leave()
