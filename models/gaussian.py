@@ -20,6 +20,7 @@ LKJ(2).
 from typing import Any
 
 import pymc as pm
+from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
 from unmix.recipe import remember
@@ -85,7 +86,7 @@ def gaussian(
     spread = high - low if spread is None else spread
     scale = values.std(axis=0) if scale is None else scale
 
-    coords = {"component": range(components), "obs": rows.labels}
+    coords: dict[str, Any] = {"component": range(components), "obs": rows.labels}
     if values.ndim == 1:
         model = _one_feature(values, coords, weights, centre, spread, scale)
     else:
@@ -103,7 +104,9 @@ def gaussian(
     return remember(model, "gaussian", arguments)
 
 
-def _one_feature(x, coords, weights, centre, spread, scale) -> pm.Model:
+def _one_feature(
+    x: NDArray, coords: dict[str, Any], weights: float, centre: Any, spread: Any, scale: Any
+) -> pm.Model:
     k = len(coords["component"])
     with pm.Model(coords=coords) as model:
         w = pm.Dirichlet("w", [weights] * k, dims="component")
@@ -114,7 +117,16 @@ def _one_feature(x, coords, weights, centre, spread, scale) -> pm.Model:
     return model
 
 
-def _features(x, coords, weights, centre, spread, scale, covariance, correlation) -> pm.Model:
+def _features(
+    x: NDArray,
+    coords: dict[str, Any],
+    weights: float,
+    centre: Any,
+    spread: Any,
+    scale: Any,
+    covariance: str,
+    correlation: float,
+) -> pm.Model:
     k, d = len(coords["component"]), x.shape[1]
     with pm.Model(coords=coords) as model:
         w = pm.Dirichlet("w", [weights] * k, dims="component")

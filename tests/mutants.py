@@ -192,3 +192,31 @@ BAYES_MUTANTS = {
     "prior not logged": rule_with_prior_not_logged,
     "hardened": rule_hardened,
 }
+
+
+# --- alignment ------------------------------------------------------------------------------------
+# (components, stack of θ, permutation (sample, component)) -> θ, supposed to be permuted.
+
+
+def aligned_all_but_the_weights(components, stack, permutation):
+    return {**components.permute(stack, permutation), "w": stack["w"]}
+
+
+def aligned_by_the_inverse(components, stack, permutation):
+    return components.permute(stack, np.argsort(permutation, axis=1))
+
+
+def sorted_each_by_itself(components, stack, permutation):
+    return {n: np.sort(v, axis=1 + components.axes[n]) for n, v in stack.items()}
+
+
+def not_aligned(components, stack, permutation):
+    return stack
+
+
+ALIGNMENT_MUTANTS = {
+    "all but the weights": aligned_all_but_the_weights,
+    "by the inverse": aligned_by_the_inverse,
+    "each sorted by itself": sorted_each_by_itself,
+    "not at all": not_aligned,
+}

@@ -1,6 +1,7 @@
 """The derived table, over every model of the registry, against PyMC's own log-density."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pymc as pm
@@ -102,8 +103,6 @@ def test_by_enumeration():
 
 def test_verify_rejects_a_table_with_a_mistake():
     """A check seen to fail: the table of a model whose weights were forgotten."""
-    from dataclasses import replace
-
     derivation = derived("normal")
     table = replace(derivation.table, log_prior=derivation.table.log_prior * 0 - np.log(2))
     wrong = replace(derivation, table=table)

@@ -189,10 +189,8 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
     from unmix.show import tables
 
     with work.stage("summarising the draws"):
-        import arviz as az
-
-        summary = az.summary(post, var_names=_numbers(post))
-    work.show("Parameters by MCMC", tables.posterior_table(summary))
+        summary, matched = _summary(work, post)
+    work.show(f"Parameters by MCMC, components {matched}", tables.posterior_table(summary))
     responsibilities = _rows(work, post)
     check = _crosscheck(work, post)
     with work.stage("comparing EM with MCMC"):
@@ -286,10 +284,16 @@ def _open_up(work: Work, fit: Any, responsibilities: "xr.Dataset", row: int) -> 
     work.console.print()
 
 
-def _numbers(post: "xr.DataTree") -> list[str]:
-    """Parameters to summarise: those of numbers, some of which move."""
-    posterior = post["posterior"].to_dataset()
-    return [str(n) for n, v in posterior.data_vars.items() if v.dtype.kind == "f"]
+def _summary(work: Work, post: "xr.DataTree") -> "tuple[pd.DataFrame, str]":
+    """What ArviZ says of each number in θ that moves; and how components were matched first."""
+    import arviz as az
+    import xarray as xr
+
+    import unmix
+
+    theta = unmix.align(work.model, post)
+    summary = az.summary(xr.DataTree.from_dict({"posterior": theta}))
+    return summary[summary["sd"].astype(float) > 0], str(theta.attrs["alignment"])
 
 
 def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:

@@ -29,9 +29,9 @@ def stored_z(derivation: Derivation, fit: Any) -> NDArray | None:
     if isinstance(fit, xr.DataTree):
         require_same(derivation, str(fit.attrs.get("fingerprint", "")))
         if "assignments" in fit.children and name in fit["assignments"]:
-            array = fit["assignments"][name]
+            array = fit["assignments"].to_dataset()[name]
         elif "posterior" in fit.children and name in fit["posterior"]:
-            array = fit["posterior"][name]
+            array = fit["posterior"].to_dataset()[name]
         else:
             return None
     else:

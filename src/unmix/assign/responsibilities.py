@@ -89,15 +89,15 @@ def _over_draws(
     if permutation is None and derivation is not fitted:
         # Labels belong to the fit: matched on the rows it was made with.
         everything = stack_theta(fitted, fit)
-        reference = reference_responsibility(fitted, everything)
+        at_home = reference_responsibility(fitted, everything)
         parts = [
-            match(b.responsibility, reference, fitted.components.symmetry)
+            match(b.responsibility, at_home, fitted.components.symmetry)
             for b in stream(fitted, everything)
         ]
         permutation = np.concatenate([p.permutation for p in parts])
         margin = np.concatenate([p.margin for p in parts])
     reference = None if permutation is not None else reference_responsibility(derivation, stack)
-    mean, square = np.zeros((n, k)), np.zeros((n, k))
+    mean, scatter, seen = np.zeros((n, k)), np.zeros((n, k)), 0
     overlap = np.zeros(n)
     counts = np.zeros((n, k), dtype=np.int64)
     quantiles = Quantiles(samples, n, k)
@@ -113,16 +113,21 @@ def _over_draws(
             order = permutation[block.samples]
         overlap += bayes.entropy(r).sum(axis=0)
         r = np.take_along_axis(r, order[:, None, :], axis=-1)
-        mean += r.sum(axis=0)
-        square += np.square(r).sum(axis=0)
+        # Means and scatters of blocks are merged (Chan, Golub and LeVeque 1983, Am. Stat. 37:242):
+        # sums of squares would lose the spread of responsibilities near one.
+        of_block = r.mean(axis=0)
+        step = of_block - mean
+        share = len(r) / (seen + len(r))
+        scatter += np.square(r - of_block).sum(axis=0) + np.square(step) * seen * share
+        mean += step * share
+        seen += len(r)
         quantiles.update(r)
         if z is not None:
             aligned = np.take_along_axis(np.argsort(order, axis=-1), z[block.samples], axis=-1)
             for component in range(k):
                 counts[:, component] += (aligned == component).sum(axis=0)
-    mean /= samples
     overlap /= samples
-    variance = np.maximum(square / samples - np.square(mean), 0.0) * samples / max(samples - 1, 1)
+    variance = scatter / max(samples - 1, 1)
     entropy = bayes.entropy(mean)
     cells = {
         "responsibility": mean,

@@ -7,9 +7,10 @@ batch means are nearly independent and normal, and with n of them over all chain
 
 follows Student's t with n − 1 degrees of freedom (Flegal and Jones 2010, Ann. Stat. 38:1034). If it
 is not, the error is too small and a correct sampler is called wrong. So batches are few and long:
-five a chain, more only for a single chain. With twenty a chain (four chains of 1,000 draws of a
-mixture whose components overlap, autocorrelation time 2 but a faint memory of some hundred draws)
-the variance came out 25 % low and 10 % of means of zero were rejected at 5 %; with five some 7 %. No error is given at all where a batch is shorter than ten times
+five a chain, more only for a single chain. With twenty a chain (four chains of
+1,000 draws of a mixture whose components overlap, autocorrelation time 2 but a faint memory of some
+hundred draws) the variance came out 25 % low and 10 % of means of zero were rejected at 5 %; with
+five some 7 %. No error is given at all where a batch is shorter than ten times
 
     τ = 1 + 2 Σ_s ρ_s,
 

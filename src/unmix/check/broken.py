@@ -22,7 +22,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, derive
-from unmix.derive import derivation as room
+from unmix.derive import deriving as room
 from unmix.derive.derivation import Theta
 from unmix.errors import UnmixError
 

@@ -13,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
+from numpy.typing import NDArray
 
 from unmix.assign.alignment import align
 from unmix.assign.matching import match
 from unmix.assign.responsibilities import responsibilities
-from unmix.derive import derive
+from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
-from unmix.infer.em import EMResult, em
+from unmix.infer.em import em
+from unmix.infer.em_result import EMResult
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def compare(
     )
 
 
-def _mode(derivation, em_result: EMResult) -> tuple[dict | None, float]:
+def _mode(derivation: Derivation, em_result: EMResult) -> tuple[dict[str, NDArray] | None, float]:
+    """θ at the posterior mode next to an EM result, None where there is none; seconds taken."""
     begun = time.perf_counter()
     try:
         found = em(
@@ -135,9 +138,8 @@ def _mode(derivation, em_result: EMResult) -> tuple[dict | None, float]:
     )
 
 
-def _rows(derivation, plug_in, averaged: xr.Dataset) -> xr.Dataset:
-    from unmix.derive import bayes
-
+def _rows(derivation: Derivation, plug_in: NDArray, averaged: xr.Dataset) -> xr.Dataset:
+    """Plug-in responsibilities (obs, component), in the draws' labels, beside averaged ones."""
     mean = averaged["responsibility"].values
     labels = derivation.component_labels
     first, second = plug_in.argmax(axis=1), mean.argmax(axis=1)
@@ -163,8 +165,16 @@ def _rows(derivation, plug_in, averaged: xr.Dataset) -> xr.Dataset:
 
 
 def _parameters(
-    derivation, em_result, order, mode_theta, averaged, fit, interval, identified
+    derivation: Derivation,
+    em_result: EMResult,
+    order: NDArray,
+    mode_theta: dict[str, NDArray] | None,
+    averaged: xr.Dataset,
+    fit: Any,
+    interval: float,
+    identified: bool,
 ) -> pd.DataFrame:
+    """One row a scalar parameter; ``order`` lays EM's components over the draws'."""
     draws = align(derivation.model, fit)
     k = derivation.n_components
     names = [str(n) for n in draws.data_vars]
@@ -210,7 +220,10 @@ def _parameters(
     return pd.DataFrame(table).set_index("parameter")
 
 
-def _text(rows, parameters, averaged, seconds) -> tuple[str, ...]:
+def _text(
+    rows: xr.Dataset, parameters: pd.DataFrame, averaged: xr.Dataset, seconds: dict[str, float]
+) -> tuple[str, ...]:
+    """What the comparison comes to, one sentence a fact."""
     n = rows.sizes["obs"]
     changed = int(rows["changed"].sum())
     overlap = float(rows["overlap"].mean())

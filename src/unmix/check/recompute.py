@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unmix.check.verdict import TestOutcome
 from unmix.derive import Derivation, bayes
-from unmix.derive.theta import Stack
+from unmix.derive.theta import Stack, stack_theta
 from unmix.errors import UnmixError
 
 
@@ -111,8 +111,6 @@ def recompute(
 
 def full_stack(derivation: Derivation, fit: Any) -> Stack | None:
     """All parameters of a fit; None where it holds only those the table depends on."""
-    from unmix.derive.theta import stack_theta
-
     try:
         return stack_theta(derivation, fit, derivation.parameters)
     except UnmixError:

@@ -130,12 +130,15 @@ class CrossCheck:
     def __str__(self) -> str:
         made = sum(o.made for o in self.outcomes)
         drawn = {"fresh": "drawn given θ alone", "dependent": "drawn given θ and the z before"}
+        if self.n_recomputed:
+            recomputed = f"{self.n_recomputed:,} (draw, obs) pairs recomputed from the full model"
+        else:
+            recomputed = "nothing recomputed from the full model"
+        only = ": this checks the drawing only" if self.checks_drawing_only else ""
         lines = [
             f"Counting z against Bayes' rule: {self.verdict}.",
             f"  {self.reason}",
-            f"  z was {drawn[self.kind]}; responsibilities recomputed from the full model for "
-            f"{self.n_recomputed:,} (draw, obs) pairs"
-            + ("; this checks the drawing only." if self.checks_drawing_only else "."),
+            f"  z was {drawn[self.kind]}; {recomputed}{only}.",
             f"  {made} tests, {100 * self.level:g} % false alarms together: "
             f"a p-value below {self.level / max(made, 1):.2g} decides.",
         ]
@@ -214,7 +217,7 @@ def judge(
         worst = min(failed, key=lambda o: (o.p_value, -abs(o.statistic)))
         verdict = "inconsistent"
         names = ", ".join(o.name for o in failed)
-        reason = f"Failed: {names}. The worst, {worst.name}, is there for: {worst.catches}."
+        reason = f"Failed: {names}. Look for what {worst.name} is there for: {worst.catches}."
     elif not made or not smallest_effect <= largest_tolerated:
         verdict = "too little information"
         reason = (

@@ -7,7 +7,8 @@ A = {z_i = k}, B = {x_i}, C = {z_i = j}:
 
     p(A \mid B) = \frac{p(A)\, p(B \mid A)}{\sum_j p(C)\, p(B \mid C)}
     \qquad
-    p(z_i = k \mid x_i, θ) = \frac{w_k\, p(x_i \mid z_i = k, θ)}{\sum_j w_j\, p(x_i \mid z_i = j, θ)}
+    p(z_i = k \mid x_i, θ) =
+        \frac{w_k\, p(x_i \mid z_i = k, θ)}{\sum_j w_j\, p(x_i \mid z_i = j, θ)}
 
 This is the only place where prior and likelihood meet; every other room calls it.
 """

@@ -7,7 +7,7 @@ is ready in a fraction of a second and as fast as NumPy is.
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytensor
@@ -27,7 +27,7 @@ TABLE_MODE = Mode(
 
 
 def compile_table(
-    inputs: Sequence[Variable], outputs: Variable | Sequence[Variable]
+    inputs: Iterable[Variable], outputs: Variable | Sequence[Variable]
 ) -> Callable[..., Any]:
     """Compile a graph for few, large evaluations."""
     with warnings.catch_warnings():

@@ -1,15 +1,14 @@
-"""`derive`: everything that a declared mixture implies, found once and checked before it is used.
+"""`Derivation`: everything that a declared mixture implies.
 
 From the model's own graph: log p(z_i = k | θ) and log p(x_i | z_i = k, θ) as functions of
 constrained θ, batched over draws; the component axes of θ; the permutations of components that
-leave the model unchanged. It is exact or it refuses: at random points and random ``z`` the change
-of the model's full log-density must equal the change in the derived table.
+leave the model unchanged. `unmix.derive.deriving` makes one and checks it.
 """
 
-import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -21,18 +20,13 @@ from pytensor.tensor.type import TensorType
 
 from unmix.derive import bayes
 from unmix.derive.compiling import compile_table
-from unmix.derive.components import (
-    Components,
-    find_axes,
-    find_symmetry,
-    pair_families,
-    spread_axes,
-)
+from unmix.derive.components import Components
 from unmix.derive.latent import Latent
-from unmix.derive.opened import Opened, freeze_data, open_model
+from unmix.derive.newdata import rows_of
+from unmix.derive.opened import Opened, freeze_data
 from unmix.derive.space import Space
 from unmix.derive.table import TableGraph, build_table
-from unmix.derive.verify import Verification, verify
+from unmix.derive.verify import Verification
 from unmix.errors import UnmixError
 
 Theta = Mapping[str, NDArray]
@@ -143,7 +137,7 @@ class Derivation:
     # -- the table ---------------------------------------------------------------------------
 
     @cached_property
-    def _batched(self):
+    def _batched(self) -> Callable[..., Any]:
         inputs = [self.opened.theta[name] for name in self.touched]
         batched = [TensorType(v.type.dtype, (None, *v.type.shape))(v.name) for v in inputs]
         outputs = [self.table.log_prior, self.table.log_likelihood]
@@ -187,7 +181,7 @@ class Derivation:
     # -- the full density, PyMC's own --------------------------------------------------------
 
     @cached_property
-    def _elements(self):
+    def _elements(self) -> Callable[..., Any]:
         z = TensorType(self.opened.z.type.dtype, self.table.z_shape)(self.latent.name)
         terms = vectorize_graph(list(self.opened.terms.values()), {self.opened.z: z, **self.data})
         return compile_table([*self.opened.theta.values(), z], terms)
@@ -228,6 +222,9 @@ class Derivation:
             parameters differ.
         """
         if isinstance(new, pm.Model):
+            # Here, because deriving makes what this module defines.
+            from unmix.derive.deriving import derive
+
             other = derive(new)
             if other.n_components != self.n_components:
                 raise UnmixError(
@@ -242,8 +239,6 @@ class Derivation:
                         "both with the same parameters"
                     )
             return replace(other, components=self.components)
-        from unmix.derive.newdata import rows_of
-
         z_shape = rows_of(self, new)
         data = freeze_data(self.opened, new)
         theta = self.space.jittered(np.random.default_rng(1))
@@ -265,115 +260,3 @@ class Derivation:
             f"\n  road         {self.road}\n"
             f"  verified     {self.verification}"
         )
-
-
-_known: "weakref.WeakKeyDictionary[pm.Model, tuple[bytes, Derivation]]" = (
-    weakref.WeakKeyDictionary()
-)
-
-
-def derive(model: pm.Model | None = None) -> Derivation:
-    """Derive Bayes' rule from a declared mixture.
-
-    Parameters
-    ----------
-    model
-        A PyMC model with one finite discrete latent (``Categorical`` or ``Bernoulli``). Found in
-        the ``with`` block when left out. The result is remembered until its data change.
-
-    Returns
-    -------
-    Derivation
-
-    Raises
-    ------
-    UnmixError
-        If there is no usable latent, or the likelihood does not split into one term for each of
-        its elements; the message names the variable and says what to write instead.
-    """
-    if model is not None and not isinstance(model, pm.Model):
-        raise UnmixError(
-            f"unmix needs a PyMC model first and was given {type(model).__name__}: declare one "
-            "with pm.Model() or take one from unmix.models"
-        )
-    try:
-        model = pm.modelcontext(model)
-    except TypeError:
-        raise UnmixError("no model: pass one, or call inside its `with` block") from None
-    state = _data_state(model)
-    known = _known.get(model)
-    if known is not None and known[0] == state:
-        return known[1]
-    derivation = _derive(model)
-    _known[model] = (state, derivation)
-    return derivation
-
-
-def _data_state(model: pm.Model) -> bytes:
-    """What a derivation depends on beside the graph: the values of ``pm.Data``."""
-    import hashlib
-
-    digest = hashlib.sha256(repr([v.name for v in model.basic_RVs]).encode())
-    for variable in model.data_vars:
-        value = np.ascontiguousarray(variable.get_value(borrow=True))
-        digest.update(repr(value.shape).encode() + value.tobytes())
-    return digest.digest()
-
-
-def _derive(model: pm.Model) -> Derivation:
-    opened = open_model(model)
-    if not opened.assignment_terms:
-        raise UnmixError(
-            f"nothing in the model depends on {opened.latent.name!r}: use it to index the "
-            f"likelihood's parameters, as in mu[{opened.latent.name}]"
-        )
-    data = freeze_data(opened)
-    space = Space(opened, data)
-    rng = np.random.default_rng(20261122)
-    first, second = space.jittered(rng), space.jittered(rng)
-    z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
-    table = build_table(opened, data, first, z_shape)
-    bare = Components({}, {}, (), (), table.n_components)
-    derivation = Derivation(model, opened, data, space, table, bare, Verification(0, 0.0))
-    _require_normalised(derivation, first)
-    derivation = replace(derivation, verification=verify(derivation, [first, second], rng))
-    return replace(derivation, components=_find_components(derivation, first, second))
-
-
-def _require_normalised(derivation: Derivation, theta: Theta) -> None:
-    log_prior, _ = derivation.log_terms({n: v[None] for n, v in theta.items()})
-    total = np.exp(log_prior).sum(axis=-1)
-    if not np.allclose(total, 1.0, atol=1e-6):
-        raise UnmixError(
-            f"the prior weights of {derivation.latent.name!r} sum to {total.flat[0]:.6g} and not "
-            "to one: divide them by their sum"
-        )
-
-
-def _find_components(derivation: Derivation, first: Theta, second: Theta) -> Components:
-    k = derivation.n_components
-    tables_at = compile_table(
-        list(derivation.opened.theta.values()),
-        [derivation.table.log_prior, derivation.table.log_likelihood],
-    )
-
-    def tables(theta: Theta) -> tuple[NDArray, NDArray]:
-        log_prior, log_likelihood = tables_at(*(theta[n] for n in derivation.opened.theta))
-        return log_prior, log_likelihood
-
-    def likeliest(theta: Theta) -> NDArray:
-        return np.argmax(np.add(*tables(theta)), axis=0)
-
-    z = likeliest(first)
-
-    def prior_terms(theta: Theta) -> dict[str, NDArray]:
-        terms = derivation.elements(theta, z)
-        return {name: terms[name] for name in derivation.opened.theta}
-
-    axes, members, owners = find_axes(tables, dict(first), dict(second), k)
-    axes, members = spread_axes(axes, members, prior_terms, dict(first), dict(second))
-    families = pair_families(owners, dict(first), k)
-    found = Components(axes, members, families, (), k)
-    points = [(dict(t), likeliest(t)) for t in (first, second)]
-    symmetry = find_symmetry(derivation.elements, derivation.space.contains, found, points)
-    return replace(found, symmetry=symmetry)

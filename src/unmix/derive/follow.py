@@ -26,6 +26,12 @@ def leading_axes(shape: tuple[int, ...], z_shape: tuple[int, ...]) -> NDArray[np
     return np.repeat(np.arange(n), trailing).reshape(shape)
 
 
+def in_step(index: NDArray[np.int64], z_shape: tuple[int, ...]) -> bool:
+    """Whether a term's entries follow ``z`` by position: its first axes are those of ``z``."""
+    straight = leading_axes(index.shape, z_shape)
+    return straight is not None and np.array_equal(index, straight)
+
+
 def follow(
     evaluate: Evaluate,
     table: NDArray[np.float64],

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.derive.follow import leading_axes
+from unmix.derive.follow import in_step
+from unmix.derive.opened import Opened
 from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, 
             raise UnmixError(f"new data name {name!r} is not in the model: it has {known}")
     z_shape = derivation.table.z_shape
     if len(z_shape) != 1 or not all(
-        np.array_equal(index, leading_axes(index.shape, z_shape))
-        for index in derivation.table.index.values()
+        in_step(index, z_shape) for index in derivation.table.index.values()
     ):
         raise UnmixError(
             f"rows of this model are not in step with {opened.latent.name!r}: build a second model "
@@ -43,8 +43,7 @@ def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, 
         if name in observed and name in new:
             lengths[name] = len(np.asarray(new[name]))
     for name, value in new.items():
-        old = shared[name].get_value(borrow=True) if name in shared else None
-        if old is not None and old.ndim and len(old) == z_shape[0]:
+        if name in shared and _rows_held(opened, name) == z_shape[0]:
             lengths[name] = len(np.asarray(value))
     if not lengths:
         raise UnmixError(
@@ -58,23 +57,26 @@ def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, 
     n = next(iter(lengths.values()))
     if n != z_shape[0]:
         for name in (*observed, *shared):
-            old = (
-                shared[name].get_value(borrow=True)
-                if name in shared
-                else np.empty(opened.data[name].type.shape or (0,))
-                if None not in opened.data[name].type.shape
-                else None
-            )
-            left_out = name not in new and old is not None and old.ndim
-            if left_out and len(old) == z_shape[0] and not _fed_by(opened, name, new):
+            still = _rows_held(opened, name)
+            if name not in new and still == z_shape[0] and not _fed_by(opened, name, new):
                 raise UnmixError(
-                    f"new data has {n} rows but {name!r} still has {len(old)}: give new rows for "
+                    f"new data has {n} rows but {name!r} still has {still}: give new rows for "
                     f"{name!r} too"
                 )
     return (n,)
 
 
-def _fed_by(opened, name: str, new: Mapping[str, NDArray]) -> bool:
+def _rows_held(opened: Opened, name: str) -> int | None:
+    """Rows of what the model holds under a name; None where it has none or cannot say."""
+    shared = opened.shared_data
+    if name in shared:
+        shape = shared[name].get_value(borrow=True).shape
+    else:
+        shape = opened.data[name].type.shape
+    return shape[0] if shape and None not in shape else None
+
+
+def _fed_by(opened: Opened, name: str, new: Mapping[str, NDArray]) -> bool:
     """Whether an observed variable's data come from a ``pm.Data`` that is being replaced."""
     if name not in opened.observed:
         # A pm.Data that only feeds an observed variable replaced under its own name.

@@ -64,7 +64,7 @@ class Opened:
 
     @property
     def assignment_terms(self) -> dict[str, TensorVariable]:
-        """The terms other than the prior of ``z`` that depend on ``z``: together, the likelihood."""
+        """The terms, other than the prior of ``z``, that depend on ``z``: the likelihood."""
         return {
             name: term
             for name, term in self.terms.items()

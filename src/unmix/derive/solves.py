@@ -8,6 +8,8 @@ of one right-hand side: K calls instead of N·K.
 
 from collections.abc import Sequence
 
+from pytensor.graph.basic import Apply
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.tensor.blockwise import Blockwise
@@ -16,7 +18,8 @@ from pytensor.tensor.variable import TensorVariable
 
 
 @node_rewriter([Blockwise])
-def _rows_as_columns(fgraph, node):
+def _rows_as_columns(fgraph: FunctionGraph, node: Apply) -> list[TensorVariable] | None:
+    """A solve of one vector for each row as one solve of a matrix with the rows as columns."""
     core = node.op.core_op
     if not isinstance(core, SolveBase) or core.b_ndim != 1:
         return None

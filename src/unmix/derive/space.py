@@ -5,9 +5,10 @@ unconstrained coordinates that the model's own transforms define (log σ, centre
 No Jacobian enters here: a density is always the constrained one, unless a sampler says otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +54,11 @@ class Space:
         return dict(zip(self.opened.theta, graphs, strict=True))
 
     @cached_property
-    def _constrain(self):
+    def _constrain(self) -> Callable[..., Any]:
         return compile_table(self.unconstrained.values(), list(self.constrained_graphs.values()))
 
     @cached_property
-    def _unconstrain(self):
+    def _unconstrain(self) -> Callable[..., Any]:
         model, theta = self.opened.model, self.opened.theta
         rvs_to_values = {rv: theta[rv.name] for rv in model.free_RVs if rv.name in theta}
         graphs = []

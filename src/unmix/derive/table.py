@@ -19,7 +19,7 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.compiling import compile_table
-from unmix.derive.follow import follow, leading_axes, mixes
+from unmix.derive.follow import Evaluate, follow, in_step, mixes
 from unmix.derive.opened import Opened
 from unmix.derive.solves import solve_rows_together
 from unmix.errors import UnmixError
@@ -93,6 +93,10 @@ def build_table(
     originals = vectorize_graph(list(terms.values()), {opened.z: z_full, **data}) if terms else []
     evaluate = compile_table([*inputs, z_full], originals)
 
+    def original(i: int) -> Evaluate:
+        """The i-th term as a function of ``z``."""
+        return lambda z: evaluate(*point, z.astype(opened.z.type.dtype))[i]
+
     log_prior = vectorize_graph(opened.log_prior, data) if data else opened.log_prior
     log_prior = _prior_table(log_prior, k, z_shape)
     rng = np.random.default_rng(0)
@@ -116,14 +120,9 @@ def build_table(
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]
             for i, name in enumerate(terms):
                 full = np.broadcast_to(tables[i], (k, *shapes[i]))
-                index[name] = follow(
-                    lambda z, i=i: evaluate(*point, z.astype(opened.z.type.dtype))[i],
-                    full,
-                    z_shape,
-                    term=name,
-                    latent=opened.latent.name,
-                )
-                _require_gathered(evaluate, point, i, full, index[name], trials, name, opened)
+                names = {"term": name, "latent": opened.latent.name}
+                index[name] = follow(original(i), full, z_shape, **names)
+                _require_gathered(original(i), full, index[name], trials, **names)
                 graph = pt.broadcast_to(expanded[i], (k, *shapes[i]))
                 log_likelihood = log_likelihood + _gather(graph, index[name], z_shape)
         except UnmixError as error:
@@ -154,18 +153,25 @@ def _gather(
 ) -> TensorVariable:
     """Add the entries of a (component, *S) table onto the observations they follow."""
     k, n = table.shape[0], int(np.prod(z_shape))
-    straight = leading_axes(index.shape, z_shape)
-    if straight is not None and np.array_equal(index, straight):
+    if in_step(index, z_shape):
         if index.size == n:
             return table.reshape((k, n))
         return table.reshape((k, n, index.size // n)).sum(axis=-1)
     return pt.zeros((k, n))[:, index.ravel()].inc(table.reshape((k, index.size)))
 
 
-def _require_gathered(evaluate, point, i, full, index, trials, name, opened) -> None:
+def _require_gathered(
+    original: Evaluate,
+    full: NDArray[np.float64],
+    index: NDArray[np.int64],
+    trials: list[NDArray[np.int64]],
+    *,
+    term: str,
+    latent: str,
+) -> None:
     """At random z, every entry of the original term must be the table's at its own z_i."""
     for z in trials:
-        actual = np.asarray(evaluate(*point, z.astype(opened.z.type.dtype))[i], dtype=np.float64)
+        actual = np.asarray(original(z), dtype=np.float64)
         k_of_entry = z.ravel()[index]
         expected = np.take_along_axis(full, k_of_entry[None], axis=0)[0]
         # The same arithmetic on the same numbers, up to the order of sums inside linear algebra.
@@ -173,4 +179,4 @@ def _require_gathered(evaluate, point, i, full, index, trials, name, opened) -> 
         with np.errstate(invalid="ignore"):
             agree = (actual == expected) | (np.abs(actual - expected) <= tolerance)
         if not agree.all():
-            raise mixes(name, opened.latent.name)
+            raise mixes(term, latent)

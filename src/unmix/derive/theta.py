@@ -57,7 +57,8 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     if isinstance(fit, xr.DataTree):
         if "posterior" not in fit.children:
             raise UnmixError(
-                "the DataTree has no group 'posterior': pass the result of unmix.sample or pm.sample"
+                "the DataTree has no group 'posterior': pass the result of unmix.sample or "
+                "pm.sample"
             )
         return fit["posterior"].to_dataset()
     if isinstance(fit, xr.Dataset):
@@ -119,9 +120,10 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
         if dims is None:
             dims, shape = sample_dims, array.shape[: len(sample_dims)]
         elif array.shape[: len(sample_dims)] != shape:
+            here = dict(zip(sample_dims, array.shape, strict=False))
             raise UnmixError(
-                f"parameter {name!r} has sample dims {dict(zip(sample_dims, array.shape, strict=False))} "
-                f"and another has {dict(zip(dims, shape, strict=True))}: they must come from one fit"
+                f"parameter {name!r} has sample dims {here} and another has "
+                f"{dict(zip(dims, shape, strict=True))}: they must come from one fit"
             )
         values = np.asarray(array.values, dtype=float)
         if not np.isfinite(values).all():

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from unmix.derive.derivation import Derivation, derive
-from unmix.derive.theta import stack_theta
+from unmix.derive import bayes
+from unmix.derive.derivation import Derivation
+from unmix.derive.deriving import derive
+from unmix.derive.theta import Stack, stack_theta
 
 
 def bayes_rule(
@@ -61,13 +63,11 @@ def bayes_rule(
         log_prior, log_likelihood = derivation.log_terms(stack[block])
         log_prior = np.broadcast_to(log_prior, log_likelihood.shape)
         parts.append((log_prior[:, rows], log_likelihood[:, rows]))
-    from unmix.derive import bayes
-
     terms = bayes.rule(np.concatenate([p for p, _ in parts]), np.concatenate([q for _, q in parts]))
     return _label(derivation, terms, stack, rows)
 
 
-def _label(derivation: Derivation, terms, stack, rows) -> xr.Dataset:
+def _label(derivation: Derivation, terms: bayes.Terms, stack: Stack, rows: NDArray) -> xr.Dataset:
     variables = {}
     for name, value in terms._asdict().items():
         dims = ("obs",) if name == "log_marginal" else ("obs", "component")

@@ -39,7 +39,7 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
-from unmix.derive.follow import leading_axes
+from unmix.derive.follow import in_step
 from unmix.infer.objective import Objective
 
 Theta = dict[str, NDArray]
@@ -74,9 +74,7 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
             continue
         index = derivation.table.index[rv.name]
         z_shape = derivation.table.z_shape
-        straight = leading_axes(index.shape, z_shape)
-        in_step = len(z_shape) == 1 and straight is not None and np.array_equal(index, straight)
-        if not in_step:
+        if len(z_shape) != 1 or not in_step(index, z_shape):
             continue
         x = np.asarray(derivation.data[derivation.opened.observed[rv.name]].data, dtype=float)
         for family, rule in _FAMILIES.items():
@@ -201,7 +199,7 @@ def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedFor
 
 
 def _scaled_correlation(objective: Objective, cov: TensorVariable) -> tuple[str, str] | None:
-    """(sigma, corr) where the covariance is chol[z] chol[z]ᵀ with chol = sigma[..., None] * corr."""
+    """(sigma, corr) where the covariance is chol[z] chol[z]ᵀ, chol = sigma[..., None] * corr."""
     above = [v for v in ancestors([cov]) if v.owner is not None]
     indexed = {
         v.owner.inputs[0]

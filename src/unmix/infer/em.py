@@ -7,7 +7,6 @@ JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from unmix.derive import Derivation, derive
 from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
+from unmix.infer.em_result import EMResult
 from unmix.infer.em_run import ROUGH, Run, m_step, polish, run
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.progress import progress_bar
@@ -30,91 +30,6 @@ SAME_OPTIMUM = 1e-7
 # A rough run this far (nats) below the best so far is at another optimum: no last digits for it.
 HOPELESS = 1.0
 PROPER = ("converged", "iteration limit", "not monotone")
-
-
-@dataclass(frozen=True)
-class EMResult:
-    """One point of θ, with what is known about it.
-
-    Attributes
-    ----------
-    theta
-        The parameters, with the model's names and dims. Of parameters that the objective does not
-        touch there is none.
-    log_likelihood
-        Σ_i log p(x_i | θ), nats.
-    objective
-        What was maximised: the log-likelihood, or that plus the log prior density.
-    kind
-        ``"likelihood"`` or ``"posterior"``.
-    df
-        Unconstrained dimensions of the parameters maximised over.
-    n_obs
-        Number of observations.
-    status
-        How it ended, with advice.
-    trace
-        The objective at each iteration of the best start.
-    starts
-        For each start (dim ``start``): ``objective``, ``iterations``, ``status``,
-        ``reached_best``.
-    left_out
-        Parameters that the likelihood does not touch.
-    fixed
-        Parameters held at given values.
-    seconds, seed
-        Time taken; the seed, where one was given.
-    """
-
-    theta: xr.Dataset
-    log_likelihood: float
-    objective: float
-    kind: Kind
-    df: int
-    n_obs: int
-    status: Status
-    trace: NDArray
-    starts: xr.Dataset
-    left_out: tuple[str, ...]
-    fixed: tuple[str, ...]
-    seconds: float
-    seed: int | None
-
-    @property
-    def converged(self) -> bool:
-        """Whether the parameters stand still at a proper maximum."""
-        return self.status.name == "converged"
-
-    @property
-    def aic(self) -> float:
-        """−2 ℓ + 2 df, smaller is better; NaN unless maximum likelihood (Akaike 1974)."""
-        return -2 * self.log_likelihood + 2 * self.df if self.kind == "likelihood" else np.nan
-
-    @property
-    def bic(self) -> float:
-        """−2 ℓ + df log N, smaller is better; NaN unless maximum likelihood (Schwarz 1978)."""
-        if self.kind != "likelihood":
-            return np.nan
-        return -2 * self.log_likelihood + self.df * np.log(self.n_obs)
-
-    def __str__(self) -> str:
-        kind = "maximum likelihood" if self.kind == "likelihood" else "posterior mode"
-        best = int(self.starts["reached_best"].sum())
-        lines = [
-            f"EM, {kind}: {self.status}",
-            f"  log-likelihood {self.log_likelihood:.6f}, df {self.df}, N {self.n_obs}"
-            + (f", AIC {self.aic:.3f}, BIC {self.bic:.3f}" if self.kind == "likelihood" else ""),
-            f"  {best} of {self.starts.sizes['start']} starts reached it, "
-            f"{len(self.trace)} iterations, {self.seconds:.1f} s",
-        ]
-        if self.left_out:
-            lines.append(f"  not in the likelihood, left out: {', '.join(self.left_out)}")
-        if self.fixed:
-            lines.append(f"  fixed: {', '.join(self.fixed)}")
-        for name, value in self.theta.items():
-            with np.printoptions(precision=5, suppress=True, threshold=40):
-                lines.append(f"  {name} = {str(value.values).replace(chr(10), ' ')}")
-        return "\n".join(lines)
 
 
 def em(
@@ -186,7 +101,7 @@ def em(
         begin = [_responsibility_at(derivation, start)]
     runs = run_starts(objective, begin, max_iterations, tolerance, progress)
     best, table = _choose(runs)
-    theta, r = in_order(derivation, best)
+    theta, _ = in_order(derivation, best)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
     return EMResult(
         theta=as_dataset(derivation, {name: theta[name] for name in touched}),
@@ -234,20 +149,24 @@ def run_starts(
     one = m_step(objective, blocks, objective.initial, pooled, thorough=True)
     _, _, log_likelihood = objective.expectation(one)
     finite = log_likelihood[np.isfinite(log_likelihood)]
-    common = {
-        "peak": float(finite.max()) if finite.size else 0.0,
-        "group": distinct_rows(derivation),
-        "continuous": any(
-            v.type.dtype.startswith("float") for v in derivation.opened.observed.values()
-        ),
-        "max_iterations": max_iterations,
-        "tolerance": tolerance if closed else max(tolerance, ROUGH),
-    }
+    peak = float(finite.max()) if finite.size else 0.0
+    group = distinct_rows(derivation)
+    observed = derivation.opened.observed.values()
+    continuous = any(v.type.dtype.startswith("float") for v in observed)
     runs = []
     with progress_bar("EM", len(begin), progress) as bar:
         best = -np.inf
         for r in begin:
-            result = run(objective, blocks, r, **common)
+            result = run(
+                objective,
+                blocks,
+                r,
+                peak=peak,
+                group=group,
+                continuous=continuous,
+                max_iterations=max_iterations,
+                tolerance=tolerance if closed else max(tolerance, ROUGH),
+            )
             hopeful = result.objective > best - HOPELESS
             if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
                 result = polish(objective, result)

@@ -1,11 +1,11 @@
 """One EM run from one start: E-step, M-step, until the parameters stand still.
 
 The run stops when the parameters' *remaining* change, extrapolated from the geometric rate at
-which their changes shrink, is below the tolerance, relative to the parameters: EM is linear, so small
-steps alone only say that it is slow (McLachlan and Krishnan 2008, The EM Algorithm, section 4.9).
+which their changes shrink, is below the tolerance, relative to the parameters: EM is linear, so
+small steps alone only say that it is slow (McLachlan and Krishnan 2008, The EM Algorithm, section
+4.9).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,7 +61,6 @@ def run(
     continuous: bool,
     max_iterations: int,
     tolerance: float,
-    tick: Callable[[], None] = lambda: None,
 ) -> Run:
     """Run EM from responsibilities.
 
@@ -79,8 +78,8 @@ def run(
         Group number of each observation; equal data, equal number.
     continuous
         Whether the data are densities, so that a component can collapse onto a point.
-    tick
-        Called once an iteration.
+    max_iterations, tolerance
+        As in `unmix.em`.
     """
     theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
     trace: list[float] = []
@@ -91,7 +90,6 @@ def run(
             value, r, log_likelihood = objective.expectation(theta)
         except IMPROPER:
             value = np.nan
-        tick()
         if not np.isfinite(value):
             outcome = "collapsed" if continuous and trace else "failed"
             break

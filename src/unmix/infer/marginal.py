@@ -45,7 +45,7 @@ class Marginal:
 
 
 def log_marginal_density(derivation: Derivation) -> TensorVariable:
-    """Σ_i log Σ_k p(z_i = k, x_i | θ) plus every term without ``z``, as a graph of constrained θ."""
+    """Σ_i log Σ_k p(z_i = k, x_i | θ) plus every term without ``z``, a graph of constrained θ."""
     opened, table = derivation.opened, derivation.table
     mixed = {*opened.assignment_terms, opened.latent.name}
     others = [term for name, term in opened.terms.items() if name not in mixed]

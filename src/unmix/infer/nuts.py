@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, bayes
+from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.em import PROPER, in_order, run_starts
 from unmix.infer.marginal import SUFFIX, Marginal, build_marginal
@@ -40,8 +41,6 @@ def start_points(
     space = derivation.space
     initial = space.constrain(space.initial)
     if em is not None:
-        from unmix.derive.theta import stack_theta
-
         theta = {**initial, **stack_theta(derivation, em).point(0)}
         points = [theta]
     else:
@@ -59,7 +58,8 @@ def start_points(
         best = max(r.objective for r in proper)
         near = sorted((r for r in proper if r.objective > best - WITHIN),
                       key=lambda r: -r.objective)  # fmt: skip
-        points, values = [], []
+        points = []
+        values: list[float] = []
         for r in near:
             if all(abs(r.objective - v) > 1e-2 for v in values):
                 points.append({**initial, **in_order(derivation, r)[0]})
@@ -74,7 +74,7 @@ def start_points(
 
 def compile_nuts(marginal: Marginal, points: list[Theta]) -> Any:
     """Compile the marginal model for nutpie, with chains beginning around points."""
-    import nutpie
+    import nutpie  # here, because it takes seconds and EM does without
 
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
@@ -118,7 +118,7 @@ def run_nuts(
     left_out
         Deterministics that depend on z and so are not in the posterior.
     """
-    import nutpie
+    import nutpie  # here, because it takes seconds and EM does without
 
     marginal = build_marginal(derivation)
     compiled = compile_nuts(marginal, points)

@@ -10,10 +10,10 @@ is what the M-step raises (Dempster, Laird and Rubin 1977, JRSS B 39:1). At r = 
 is that of ℓ (Fisher's identity), so one compiled gradient serves both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytensor
@@ -134,7 +134,7 @@ class Objective:
         return pt.add(*[g.sum() for g in graphs]) if len(graphs) > 1 else graphs[0].sum()
 
     @cached_property
-    def _other_observed(self):
+    def _other_observed(self) -> Callable[..., Any]:
         return compile_table(self.derivation.opened.theta.values(), self._sum(self._other_terms[0]))
 
     @cached_property
@@ -143,7 +143,7 @@ class Objective:
         return self._sum([*observed, *(prior if self.kind == "posterior" else [])])
 
     @cached_property
-    def _rest_compiled(self):
+    def _rest_compiled(self) -> Callable[..., Any]:
         return compile_table(self.derivation.opened.theta.values(), self._rest_graph)
 
     def _rest(self, theta: Theta) -> float:
@@ -152,8 +152,8 @@ class Objective:
     # -- gradients -----------------------------------------------------------------------------
 
     @cached_property
-    def _gradient(self):
-        """Compiled Q and its gradient over the unconstrained vector, at given r (component, obs)."""
+    def _gradient(self) -> Callable[..., Any]:
+        """Compiled Q and its gradient over the unconstrained vector, at r (component, obs)."""
         derivation = self.derivation
         space, table = derivation.space, derivation.table
         r = pt.matrix("responsibility")
@@ -161,7 +161,7 @@ class Objective:
         expected = pt.switch(r > 0, r * pt.switch(r > 0, joint, 0.0), 0.0).sum()
         q = expected + self._rest_graph
         u = pt.vector("u")
-        replacements: dict = {}
+        replacements: dict[TensorVariable, TensorVariable] = {}
         start = 0
         for name in self.free:
             value, size = space.unconstrained[name], space.sizes[name]

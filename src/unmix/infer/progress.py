@@ -4,6 +4,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
+from rich.progress import Progress
+
 
 @contextmanager
 def progress_bar(what: str, total: int, show: bool) -> Iterator[Callable[[], None]]:
@@ -11,9 +14,6 @@ def progress_bar(what: str, total: int, show: bool) -> Iterator[Callable[[], Non
     if not show or not sys.stderr.isatty():
         yield lambda: None
         return
-    from rich.console import Console
-    from rich.progress import Progress
-
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda: bars.advance(task)

@@ -12,6 +12,7 @@ import arviz as az
 import numpy as np
 import pymc as pm
 import xarray as xr
+from numpy.typing import NDArray
 
 import unmix
 from unmix.assign.drawing import z_dtype
@@ -91,18 +92,20 @@ def sample(
     generator = np.random.default_rng(rng)
     seed = int(rng) if isinstance(rng, int | np.integer) else -1
     sampler_seed = int(generator.integers(2**31))
-    common = {
-        "draws": draws, "tune": tune, "chains": chains, "cores": cores,
-        "seed": sampler_seed, "progress": progress,
-    }  # fmt: skip
     left_out: tuple[str, ...] = ()
     if method == "nuts":
         points, reference = start_points(derivation, em, generator)
-        posterior, stats, interrupted, left_out = run_nuts(derivation, points, **common, **kwargs)
+        posterior, stats, interrupted, left_out = run_nuts(
+            derivation, points, draws=draws, tune=tune, chains=chains, cores=cores,
+            seed=sampler_seed, progress=progress, **kwargs,
+        )  # fmt: skip
         reason = "z can be summed out, so θ is sampled by gradients and z drawn exactly"
         counted = None
     elif method == "pymc":
-        posterior, stats, counted, interrupted = run_pymc(derivation, **common, **kwargs)
+        posterior, stats, counted, interrupted = run_pymc(
+            derivation, draws=draws, tune=tune, chains=chains, cores=cores,
+            seed=sampler_seed, progress=progress, **kwargs,
+        )  # fmt: skip
         reference = None
         reason = "asked for: z in the chain, independent of the derived table"
     else:
@@ -110,6 +113,7 @@ def sample(
     stack = stack_theta(derivation, posterior)
     assigned = assign_draws(derivation, stack, generator if counted is None else None, reference)
     z = assigned.z if counted is None else counted.astype(z_dtype(derivation.n_components))
+    assert z is not None  # drawn above where it was not counted
     tree = _tree(derivation, posterior, stats, z, assigned)
     name, arguments = recipe_of(derivation.model)
     tree.attrs = {
@@ -132,8 +136,13 @@ def sample(
 
 
 def _tree(
-    derivation: Derivation, posterior: xr.Dataset, stats: xr.Dataset, z, assigned: Assigned
+    derivation: Derivation,
+    posterior: xr.Dataset,
+    stats: xr.Dataset,
+    z: NDArray,
+    assigned: Assigned,
 ) -> xr.DataTree:
+    """Everything that was drawn, by group."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     samples = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
     identified, sentence = verdict(assigned.margin, derivation.components.symmetric)

@@ -1,0 +1,134 @@
+"""`derive`: find all that a declared mixture implies, and check it before it is used.
+
+It is exact or it refuses: at random points and random ``z`` the change of the model's full
+log-density must equal the change in the derived table (`unmix.derive.verify`). What was derived is
+remembered for each model until its data change.
+"""
+
+import hashlib
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.derive.axes import find_axes, spread_axes
+from unmix.derive.compiling import compile_table
+from unmix.derive.components import Components, pair_families
+from unmix.derive.derivation import Derivation, Theta
+from unmix.derive.opened import freeze_data, open_model
+from unmix.derive.space import Space
+from unmix.derive.symmetry import find_symmetry
+from unmix.derive.table import build_table
+from unmix.derive.verify import Verification, verify
+from unmix.errors import UnmixError
+
+_known: "weakref.WeakKeyDictionary[pm.Model, tuple[bytes, Derivation]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def derive(model: pm.Model | None = None) -> Derivation:
+    """Derive Bayes' rule from a declared mixture.
+
+    Parameters
+    ----------
+    model
+        A PyMC model with one finite discrete latent (``Categorical`` or ``Bernoulli``). Found in
+        the ``with`` block when left out. The result is remembered until its data change.
+
+    Returns
+    -------
+    Derivation
+
+    Raises
+    ------
+    UnmixError
+        If there is no usable latent, or the likelihood does not split into one term for each of
+        its elements; the message names the variable and says what to write instead.
+    """
+    if model is not None and not isinstance(model, pm.Model):
+        raise UnmixError(
+            f"unmix needs a PyMC model first and was given {type(model).__name__}: declare one "
+            "with pm.Model() or take one from unmix.models"
+        )
+    try:
+        model = pm.modelcontext(model)
+    except TypeError:
+        raise UnmixError("no model: pass one, or call inside its `with` block") from None
+    state = _data_state(model)
+    known = _known.get(model)
+    if known is not None and known[0] == state:
+        return known[1]
+    derivation = _derive(model)
+    _known[model] = (state, derivation)
+    return derivation
+
+
+def _data_state(model: pm.Model) -> bytes:
+    """What a derivation depends on beside the graph: the values of ``pm.Data``."""
+    digest = hashlib.sha256(repr([v.name for v in model.basic_RVs]).encode())
+    for variable in model.data_vars:
+        value = np.ascontiguousarray(variable.get_value(borrow=True))
+        digest.update(repr(value.shape).encode() + value.tobytes())
+    return digest.digest()
+
+
+def _derive(model: pm.Model) -> Derivation:
+    opened = open_model(model)
+    if not opened.assignment_terms:
+        raise UnmixError(
+            f"nothing in the model depends on {opened.latent.name!r}: use it to index the "
+            f"likelihood's parameters, as in mu[{opened.latent.name}]"
+        )
+    data = freeze_data(opened)
+    space = Space(opened, data)
+    rng = np.random.default_rng(20261122)
+    first, second = space.jittered(rng), space.jittered(rng)
+    z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
+    table = build_table(opened, data, first, z_shape)
+    bare = Components({}, {}, (), (), table.n_components)
+    derivation = Derivation(model, opened, data, space, table, bare, Verification(0, 0.0))
+    _require_normalised(derivation, first)
+    derivation = replace(derivation, verification=verify(derivation, [first, second], rng))
+    return replace(derivation, components=_find_components(derivation, first, second))
+
+
+def _require_normalised(derivation: Derivation, theta: Theta) -> None:
+    log_prior, _ = derivation.log_terms({n: v[None] for n, v in theta.items()})
+    total = np.exp(log_prior).sum(axis=-1)
+    if not np.allclose(total, 1.0, atol=1e-6):
+        raise UnmixError(
+            f"the prior weights of {derivation.latent.name!r} sum to {total.flat[0]:.6g} and not "
+            "to one: divide them by their sum"
+        )
+
+
+def _find_components(derivation: Derivation, first: Theta, second: Theta) -> Components:
+    k = derivation.n_components
+    tables_at = compile_table(
+        list(derivation.opened.theta.values()),
+        [derivation.table.log_prior, derivation.table.log_likelihood],
+    )
+
+    def tables(theta: Theta) -> tuple[NDArray, NDArray]:
+        log_prior, log_likelihood = tables_at(*(theta[n] for n in derivation.opened.theta))
+        return log_prior, log_likelihood
+
+    def likeliest(theta: Theta) -> NDArray:
+        return np.argmax(np.add(*tables(theta)), axis=0)
+
+    z = likeliest(first)
+
+    def prior_terms(theta: Theta) -> dict[str, NDArray]:
+        terms = derivation.elements(theta, z)
+        return {name: terms[name] for name in derivation.opened.theta}
+
+    axes, members, owners = find_axes(tables, dict(first), dict(second), k)
+    axes, members = spread_axes(axes, members, prior_terms, dict(first), dict(second))
+    families = pair_families(owners, dict(first), k)
+    found = Components(axes, members, families, (), k)
+    points = [(dict(t), likeliest(t)) for t in (first, second)]
+    symmetry = find_symmetry(derivation.elements, derivation.space.contains, found, points)
+    return replace(found, symmetry=symmetry)
