@@ -43,7 +43,7 @@ def waiting():
 
 @pytest.fixture(scope="module")
 def draws():
-    """Draws with labels swapped in a third of them: the tree, aligned θ, aligned r and z."""
+    """Draws with labels swapped in a third of them: the tree, matched θ, matched r and z."""
     rng = np.random.default_rng(8)
     aligned = {
         "w": rng.dirichlet([98, 174], (2, DRAWS // 2)),
@@ -58,7 +58,6 @@ def draws():
                 {n: (DIMS, np.take_along_axis(v, permutation, -1)) for n, v in aligned.items()},
                 coords={"chain": range(2), "draw": range(DRAWS // 2), "component": range(2)},
             ),
-            "alignment": xr.Dataset({"permutation": (DIMS, permutation)}),
         }
     )
     joint = aligned["w"][:, :, None] * norm.pdf(
@@ -72,11 +71,11 @@ def draws():
 def both_roads(r, z):
     """What `unmix.responsibilities` keeps of draws of r and z."""
     frequency = np.stack([(z == k).mean(0) for k in range(r.shape[-1])], axis=-1)
-    kept = {"responsibility": r.mean(0), "sd": r.std(0), "assignment_frequency": frequency}
+    kept = {"responsibility": r.mean(0), "sd": r.std(0, ddof=1), "assignment_frequency": frequency}
     return xr.Dataset(
         {name: (("obs", "component"), value) for name, value in kept.items()},
         coords={"obs": range(r.shape[1]), "component": range(r.shape[2])},
-        attrs={"draws": r.shape[0]},
+        attrs={"samples": r.shape[0]},
     )
 
 
@@ -174,10 +173,19 @@ def test_densities_of_draws_are_matched_then_averaged(waiting, draws):
         )
     assert "200 draws" in figure.axes[0].texts[0].get_text().replace("\n", " ")
 
-    raw = xr.DataTree.from_dict({"posterior": tree["posterior"].to_dataset()})
-    mixed = fitted_components(waiting, raw, both_roads(r, z)).axes[0]
-    wrong = line_called(mixed, "component 0").get_ydata()
-    assert np.abs(wrong - line_called(top, "component 0").get_ydata()).max() > 0.002
+    # Without labels to match them to, the draws are averaged as they are, which is another curve.
+    x, y = line_called(top, "component 0").get_data()
+    mixed = densities(unmix.derive(waiting), tree, "x", x, draws=200).joint[:, 0]
+    assert np.abs(mixed - y).max() > 0.002
+
+
+def test_densities_take_the_labels_of_the_responsibilities_shown(waiting, draws):
+    tree, _, r, z = draws
+    one, other = (
+        line_called(fitted_components(waiting, tree, both).axes[0], "component 0").get_ydata()
+        for both in (both_roads(r, z), both_roads(r[..., ::-1], 1 - z))
+    )
+    assert np.argmax(one) < np.argmax(other)  # the short waits, then the long ones
 
 
 def test_contours_are_at_one_and_two_standard_deviations():

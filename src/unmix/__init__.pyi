@@ -20,6 +20,5 @@ from .infer import sample as sample
 from .io import load as load
 from .io import save as save
 from .show import explain as explain
-from .show import summary as summary
 
 __version__: str

@@ -190,7 +190,8 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
 
     with work.stage("summarising the draws"):
         summary, matched = _summary(work, post)
-    work.show(f"Parameters by MCMC, components {matched}", tables.posterior_table(summary))
+    matching = Text(f"components: {matched}", style="dim")
+    work.show("Parameters by MCMC", tables.posterior_table(summary), matching)
     responsibilities = _rows(work, post)
     check = _crosscheck(work, post)
     with work.stage("comparing EM with MCMC"):

@@ -2,9 +2,9 @@ r"""The two roads to p(z_i = k | x) against each other: Bayes' rule averaged, an
 
 With z_t drawn afresh given θ_t, the count of {z_i = k} over T draws has mean Σ_t r_t and variance
 V = Σ_t r_t (1 − r_t), r_t being the responsibility at draw t, whatever the chain's mixing. Both
-follow from what `unmix.responsibilities` keeps, the mean r̄ and the variance s² of r_t over draws:
+follow from what `unmix.responsibilities` keeps, the mean r̄ and the standard deviation s of r_t over draws:
 
-.. math:: V / T = \bar r (1 - \bar r) - s^2 .
+.. math:: V / T = \bar r (1 - \bar r) - s^2 (T - 1) / T .
 
 So the band is exact and needs no draw again; it is narrower than the binomial r̄(1 − r̄)/T.
 """
@@ -42,7 +42,7 @@ def two_roads(
     responsibilities
         The result of `unmix.responsibilities` for a fit that holds draws of z.
     draws
-        Number of draws T; by default the result's own attribute ``draws``.
+        Number of draws T; by default the result's own attribute ``samples``.
     fresh
         Whether z was drawn afresh at every θ. If not, standard deviations are not known from the
         responsibilities, and only the differences are shown.
@@ -153,16 +153,17 @@ def _roads(responsibilities: xr.Dataset, draws: int | None) -> tuple[Array, Arra
             "these responsibilities have no assignment_frequency to compare with: compute them "
             "from a fit that holds draws of z, as unmix.sample gives"
         )
-    draws = responsibilities.attrs.get("draws") if draws is None else draws
+    draws = responsibilities.attrs.get("samples") if draws is None else draws
     if not draws or int(draws) < 1:
         raise UnmixError("the number of draws is not known: give it with draws")
     averaged, frequency, sd = (
         responsibilities[name].transpose("obs", "component").to_numpy()
         for name in ("responsibility", "assignment_frequency", "sd")
     )
-    # Rounding can leave −1e-17 where every draw agrees.
-    variance = np.clip(averaged * (1 - averaged) - sd**2, 0, None)
-    return averaged, frequency, variance, int(draws)
+    t = int(draws)
+    # `sd` is that of a sample, over T − 1. Rounding can leave −1e-17 where every draw agrees.
+    variance = np.clip(averaged * (1 - averaged) - sd**2 * (t - 1) / t, 0, None)
+    return averaged, frequency, variance, t
 
 
 def _bars(averaged: Array, half: Array) -> LineCollection:

@@ -38,7 +38,11 @@ def em_against_mcmc(comparison: Any) -> Figure:
     figure = blank(11, height)
     left, right = figure.subplots(1, 2)
     _rows(left, comparison.rows)
-    _parameters(right, parameters)
+    if np.isfinite(parameters["mean"].to_numpy(float)).any():
+        _parameters(right, parameters)
+    else:
+        right.set_axis_off()
+        say(right, "Parameters", "not shown: components cannot be told apart over draws.")
     return figure
 
 

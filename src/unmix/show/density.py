@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.assign.draws import assign_draws
 from unmix.derive import Derivation, bayes_rule
-from unmix.derive.theta import theta_dataset
+from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.show.numbers import share
 
@@ -55,6 +56,7 @@ def densities(
     grid: NDArray,
     *,
     draws: int,
+    reference: Array | None = None,
     interval: float = INTERVAL,
 ) -> Densities:
     """Densities of every component at the points of a grid.
@@ -71,6 +73,9 @@ def densities(
         Shape (point,) or (point, feature).
     draws
         At most so many draws, evenly spaced.
+    reference
+        Responsibilities (obs, component) whose labels the components are to have; without them,
+        draws are averaged as they are.
     interval
         Probability of the bounds.
 
@@ -82,8 +87,9 @@ def densities(
     """
     theta = theta_dataset(fit)
     keep = _thin(theta, draws)
-    permutation = _alignment(fit, keep)
-    bayes = bayes_rule(derivation.model, theta.isel(keep), new={name: grid})
+    theta = theta.isel(keep)
+    permutation = None if reference is None else _match(derivation, theta, reference)
+    bayes = bayes_rule(derivation.model, theta, new={name: grid})
     k = derivation.n_components
     points = len(grid)
 
@@ -109,7 +115,7 @@ def densities(
 
 
 def try_densities(
-    derivation: Derivation, fit: Any, name: str, grid: NDArray, draws: int
+    derivation: Derivation, fit: Any, name: str, grid: NDArray, draws: int, reference: Array
 ) -> Densities | None:
     """None where the model's rows cannot be replaced by values of one observed variable alone.
 
@@ -120,7 +126,7 @@ def try_densities(
         derivation.on({name: grid[: 2 + (derivation.n_obs == 2)]})
     except (UnmixError, ValueError, TypeError):
         return None
-    return densities(derivation, fit, name, grid, draws=draws)
+    return densities(derivation, fit, name, grid, draws=draws, reference=reference)
 
 
 def averaged_words(found: Densities, *, bands: bool) -> str:
@@ -141,9 +147,9 @@ def _thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
     return {last: np.linspace(0, theta.sizes[last] - 1, wanted).astype(int)}
 
 
-def _alignment(fit: Any, keep: dict[str, NDArray]) -> NDArray | None:
-    if not keep or not isinstance(fit, xr.DataTree) or "alignment" not in fit.children:
+def _match(derivation: Derivation, theta: xr.Dataset, reference: Array) -> NDArray | None:
+    """Shape (sample, component): matched to the labels of the responsibilities shown."""
+    stack = stack_theta(derivation, theta)
+    if not stack.dims or not derivation.components.symmetric:
         return None
-    permutation = fit["alignment"].to_dataset()["permutation"].isel(keep)
-    permutation = permutation.transpose(..., "component")
-    return permutation.to_numpy().reshape(-1, permutation.sizes["component"]).astype(np.intp)
+    return assign_draws(derivation, stack, None, np.nan_to_num(reference)).permutation

@@ -11,15 +11,20 @@ put beside the count of z_i. Nothing is averaged before components are matched.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from unmix.assign.alignment import component_matches
+from unmix.assign.draws import assign_draws
+from unmix.assign.matching import verdict
 from unmix.derive import Derivation, bayes_rule, derive
+from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
+from unmix.fingerprint import require_same
 from unmix.show.explanation import Explanation
 from unmix.show.numbers import number, plain, share
 from unmix.show.observation import data_of, position
@@ -53,17 +58,20 @@ def explain(
     -------
     Explanation
         Printed, it is the derivation; ``.table`` has the numbers. With draws every term is a
-        posterior mean with its interval, components matched across draws by the fit's
-        ``alignment``; beside the averaged responsibility stands how often z_i was drawn there.
+        posterior mean with its interval, components matched across draws first, as in
+        `unmix.responsibilities`; beside the averaged responsibility stands how often z_i was drawn there.
 
     Raises
     ------
     UnmixError
-        If there is no such observation, no fit, or the model cannot be derived.
+        If there is no such observation, no fit, the fit was made with another model, or the model
+        cannot be derived.
     """
     if not 0 < interval < 1:
         raise UnmixError(f"interval is {interval}: give a probability between 0 and 1, as 0.89")
     derivation = derive(model)
+    if isinstance(fit, xr.DataTree):
+        require_same(derivation, str(fit.attrs.get("fingerprint", "")))
     if fit is None:
         raise UnmixError("there is no θ to explain at: pass the result of unmix.em or unmix.sample")
     here = derivation if new is None else derivation.on(new)
@@ -71,7 +79,8 @@ def explain(
     bayes = bayes_rule(derivation.model, fit, obs=[row], new=new)
     sample = tuple(str(d) for d in bayes["log_marginal"].dims if d != "obs")
     draws = int(np.prod([bayes.sizes[d] for d in sample])) if sample else None
-    permutation = _permutation(fit, draws, here.n_components)
+    labels = _match(derivation, fit, draws) if draws else None
+    permutation = None if labels is None else labels.permutation
     logs = terms_of_row(bayes, permutation)
     width = interval if draws else None
     table = as_table(summed_up(logs, width), here.component_labels, width)
@@ -95,7 +104,7 @@ def explain(
         *_status_note(fit),
         *_average_note(explanation, logs),
         *_count_note(explanation, fit, logs),
-        *_alignment_note(permutation, derivation, draws),
+        *_label_note(labels),
     )
     return replace(explanation, notes=notes)
 
@@ -103,17 +112,34 @@ def explain(
 # -- what the fit holds beside θ -----------------------------------------------------------------
 
 
-def _permutation(fit: Any, draws: int | None, k: int) -> NDArray | None:
-    """Shape (sample, component), or None where the fit has no alignment."""
-    if draws is None or not isinstance(fit, xr.DataTree) or "alignment" not in fit.children:
+class Labels(NamedTuple):
+    """How components were matched across draws.
+
+    ``permutation`` has shape (sample, component): the raw component of each matched one.
+    """
+
+    permutation: NDArray[np.intp]
+    identified: bool
+    sentence: str
+
+
+def _match(derivation: Derivation, fit: Any, draws: int) -> Labels | None:
+    """As `unmix.responsibilities` does; None where labels have meaning, and stay."""
+    if not derivation.components.symmetric:
         return None
-    permutation = fit["alignment"]["permutation"].transpose(..., "component").to_numpy()
-    if permutation.size != draws * k:
-        raise UnmixError(
-            f"the fit's alignment has shape {permutation.shape} for {draws} draws of {k} "
-            "components: thin both groups alike, or leave the group out"
-        )
-    return permutation.reshape(draws, k).astype(np.intp)
+    k = derivation.n_components
+    if isinstance(fit, xr.DataTree) and "alignment" in fit.children:
+        shape = fit["alignment"]["permutation"].shape
+        if np.prod(shape) != draws * k:
+            raise UnmixError(
+                f"the fit's alignment has shape {shape} for {draws} draws of {k} components: thin "
+                "both groups alike, or leave the group out"
+            )
+    permutation, margin = component_matches(derivation, fit, draws)
+    if permutation is None or margin is None:
+        found = assign_draws(derivation, stack_theta(derivation, fit), None)
+        permutation, margin = found.permutation, found.margin
+    return Labels(permutation, *verdict(margin, symmetric=True))
 
 
 def _assignments(fit: Any, latent: str, row: int) -> NDArray | None:
@@ -217,20 +243,16 @@ def _count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) ->
     )
 
 
-def _alignment_note(
-    permutation: NDArray | None, derivation: Derivation, draws: int | None
-) -> tuple[str, ...]:
-    if not draws or not derivation.components.symmetric:
+def _label_note(labels: Labels | None) -> tuple[str, ...]:
+    if labels is None:
         return ()
-    if permutation is None:
-        return (
-            "Components are as sampled, not matched across draws: where their labels change "
-            "places between draws, these means mix them.",
-        )
+    if not labels.identified:
+        return (f"Components are {labels.sentence}.",)
+    permutation = labels.permutation
     moved = int((permutation != np.arange(permutation.shape[1])).any(axis=1).sum())
     if not moved:
         return ()
     return (
         f"Components were matched across draws before anything was averaged: {moved:,} of "
-        f"{draws:,} draws were relabelled.",
+        f"{len(permutation):,} draws were relabelled.",
     )

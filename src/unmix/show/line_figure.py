@@ -32,7 +32,7 @@ def line_figure(
     """Values x (obs,) shaded by r (obs, component), and each component's density."""
     counts = x.dtype.kind in "iu"
     grid = _line_grid(x, counts)
-    found = try_densities(derivation, fit, name, grid, DRAWS)
+    found = try_densities(derivation, fit, name, grid, DRAWS, r)
     figure = blank(8, 6.2 if found else 4.2)
     ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
     panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)

@@ -34,7 +34,7 @@ def plane_figure(
     across, up = (np.linspace(low[j] - margin[j], high[j] + margin[j], GRID_POINTS) for j in (0, 1))
     horizontal, vertical = np.meshgrid(across, up)
     grid = np.stack([horizontal.ravel(), vertical.ravel()], axis=1)
-    found = try_densities(derivation, fit, name, grid, DRAWS)
+    found = try_densities(derivation, fit, name, grid, DRAWS, r)
     figure = blank(7.5, 6)
     axes = figure.subplots()
     some = some_of(len(rows))

@@ -144,18 +144,16 @@ def comparison_table(comparison: Any) -> RenderableType:
     heads = {"ml": "maximum likelihood", "mode": "posterior mode", "mean": "posterior mean"}
     table = _table("parameter", *(heads.get(c, c) for c in names), "EM inside")
     for label, row in parameters.iloc[:MOST_ROWS].iterrows():
-        inside = bool(row["em_inside"]) if "em_inside" in parameters else True
+        inside = {True: "yes", False: "no !"}.get(row["em_inside"], "–")  # None: not known
         table.add_row(
             Text(plain(label)),
             *(number(float(row[c])) for c in names),
-            Text("yes" if inside else "no !", style="" if inside else "bold red"),
+            Text(inside, style="bold red" if "!" in inside else ""),
         )
-    seconds = ", ".join(f"{plain(k)} {v:.1f} s" for k, v in comparison.seconds.items())
     return Group(
         table,
         *_left_out(len(parameters)),
         *(Text(plain(sentence, 400)) for sentence in comparison.text),
-        *([Text(f"time: {seconds}", style="dim")] if seconds else []),
     )
 
 
