@@ -219,7 +219,7 @@ def test_a_single_point_and_a_single_component():
 
 
 def test_new_rows_under_draws_keep_the_labels_of_the_fit():
-    model, posterior, truth = draws_of("normal")
+    model, posterior, _ = draws_of("normal")
     old = unmix.responsibilities(model, posterior)
     x = derived("normal").data[derived("normal").opened.observed["x"]].data
     new = unmix.responsibilities(model, posterior, new={"x": x[:4]})

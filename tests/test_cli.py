@@ -325,6 +325,7 @@ def test_demo(run, tmp_path, no_sampling):
     assert done.exit_code == 0, done.stderr
     assert {p.name for p in (tmp_path / "unmix-demo").iterdir()} == FILES
     assert "-1034.0017" in done.stdout
+    assert "Bayes' rule: consistent" in done.stdout  # the breaks below have to change this
     assert "12.0 s    of it compiling" in done.stdout
     # Rows 66 and 67 minutes long are those that the two groups share most evenly.
     assert re.search(r"x = 6[67]\b", done.stdout)
@@ -353,11 +354,6 @@ def test_every_break_is_seen(run, tmp_path, no_sampling, name, test):
     assert failed is not None
     assert test in failed[1]
     assert not list(tmp_path.iterdir())
-
-
-def test_without_a_break_nothing_is_seen(run, no_sampling):
-    done = run("demo", *FEW, "--seed", "2")
-    assert "Bayes' rule: consistent" in done.stdout or "too little information" in done.stdout
 
 
 def test_a_break_is_over_when_it_is_over():

@@ -244,7 +244,7 @@ def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
     """The options, looked at before anything is read or computed."""
     if components < 1:
         raise UnmixError(f"-k is {components}: ask for 1 component or more")
-    least = {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}
+    least = {"tune": 0, "chains": 1, "cores": 1, "seed": 0}
     for name, smallest in least.items():
         value = options.get(name)
         if value is not None and value < smallest:

@@ -150,19 +150,24 @@ def run_nuts(
 def _complete(
     posterior: xr.Dataset, stats: xr.Dataset, draws: int
 ) -> tuple[xr.Dataset, xr.Dataset, bool]:
-    """Only the draws that every chain has finished: an interrupted run leaves ragged ends."""
+    """What an interrupted run leaves, without its ragged ends.
+
+    Of chains of unequal length, those chains and as many draws of each are kept that make the
+    most draws in all: with more chains than cores the last ones may not have begun.
+    """
     finite = np.ones((posterior.sizes["chain"], posterior.sizes["draw"]), dtype=bool)
     for value in posterior.data_vars.values():
         array = value.transpose("chain", "draw", ...).values
         finite &= np.isfinite(array.reshape(*finite.shape, -1)).all(axis=-1)
-    whole = finite.all(axis=0)
-    n = int(whole.size if whole.all() else np.argmin(whole))
+    lengths = np.where(finite.all(axis=1), finite.shape[1], np.argmin(finite, axis=1))
+    longest_first = np.argsort(-lengths, kind="stable")
+    totals = lengths[longest_first] * np.arange(1, len(lengths) + 1)
+    kept = int(np.argmax(totals)) + 1
+    n = int(lengths[longest_first[kept - 1]])
     if n == 0:
         raise UnmixError(
-            "sampling was stopped before every chain had a draw: nothing to keep, run it again"
+            "sampling was stopped before any chain had a draw: nothing to keep, run it again"
         )
-    return (
-        posterior.isel(draw=slice(n)),
-        stats.isel(draw=slice(n)),
-        n >= draws,
-    )
+    which = {"chain": np.sort(longest_first[:kept]), "draw": slice(n)}
+    complete = n >= draws and kept == len(lengths)
+    return posterior.isel(which), stats.isel(which), complete

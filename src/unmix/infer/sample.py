@@ -195,7 +195,8 @@ def _say_aloud(tree: xr.DataTree, draws: int) -> None:
     stats = tree["sample_stats"].to_dataset()
     if tree.attrs["interrupted"]:
         warnings.warn(
-            f"interrupted: {stats.sizes['draw']} of {draws} draws of each chain were kept",
+            f"interrupted: {stats.sizes['draw']} of {draws} draws were kept, of "
+            f"{stats.sizes['chain']} chains",
             UnmixWarning, stacklevel=3,
         )  # fmt: skip
     if "diverging" in stats and int(stats["diverging"].sum()):

@@ -2,7 +2,7 @@ r"""The two roads to p(z_i = k | x) against each other: Bayes' rule averaged, an
 
 With z_t drawn afresh given θ_t, the count of {z_i = k} over T draws has mean Σ_t r_t and variance
 V = Σ_t r_t (1 − r_t), r_t being the responsibility at draw t, whatever the chain's mixing. Both
-follow from what `unmix.responsibilities` keeps, the mean r̄ and the standard deviation s of r_t over draws:
+follow from what `unmix.responsibilities` keeps, mean r̄ and standard deviation s of r_t over draws:
 
 .. math:: V / T = \bar r (1 - \bar r) - s^2 (T - 1) / T .
 

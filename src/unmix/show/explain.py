@@ -59,7 +59,8 @@ def explain(
     Explanation
         Printed, it is the derivation; ``.table`` has the numbers. With draws every term is a
         posterior mean with its interval, components matched across draws first, as in
-        `unmix.responsibilities`; beside the averaged responsibility stands how often z_i was drawn there.
+        `unmix.responsibilities`; beside the averaged responsibility stands how often z_i was
+        drawn there.
 
     Raises
     ------
