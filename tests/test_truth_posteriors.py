@@ -261,3 +261,73 @@ def test_every_partition_of_ten(family, build, theta, method, record_property):
     together = np.array([post["assignments"]["z"].values[..., i] for i in range(10)])
     same = (together[0] == together[9]).astype(float)
     assert float(az.mcse(same, method="mean")) < 0.02
+
+
+# --- Galaxies, against JAGS -----------------------------------------------------------------------
+
+
+def galaxies(k: int) -> pm.Model:
+    with pm.Model(coords={"component": range(k), "obs": range(len(truth.GALAXIES))}) as model:
+        w = pm.Dirichlet("w", np.ones(k), dims="component")
+        mu = pm.Normal("mu", 20, 10, dims="component")
+        tau = pm.Gamma("tau", alpha=2, beta=2, dims="component")
+        z = pm.Categorical("z", w, dims="obs")
+        pm.Normal("x", mu[z], tau=tau[z], observed=truth.GALAXIES, dims="obs")
+    return model
+
+
+def score(draws: Array, reference: truth.Estimate) -> float:
+    """Difference over the combined error of both programs; draws (chain, draw)."""
+    error = np.hypot(float(az.mcse(draws, method="mean")), reference.error)
+    return float((draws.mean() - reference.mean) / error)
+
+
+@pytest.fixture(scope="module")
+def three_galaxies() -> tuple[pm.Model, xr.DataTree]:
+    model = galaxies(3)
+    post, said = sample(model, draws=4000, tune=1000, chains=4, rng=1)
+    assert said == []  # no divergence, chains agree, components identified
+    return model, post
+
+
+@pytest.mark.slow
+def test_three_components_of_the_galaxies(three_galaxies):
+    _, post = three_galaxies
+    held = post["posterior"].to_dataset()
+    w = held["w"].transpose("chain", "draw", "component").values
+    sigma = held["tau"].transpose("chain", "draw", "component").values ** -0.5
+    reference = truth.GALAXY_POSTERIORS[3]
+    log_likelihood = post["sample_stats"]["log_likelihood"].transpose("chain", "draw").values
+    scores = {
+        "log-likelihood": score(log_likelihood, reference.log_likelihood),
+        "sum of w squared": score(np.square(w).sum(-1), reference.weights_squared),
+        "smallest sigma": score(sigma.min(-1), reference.smallest_sigma),
+        "largest sigma": score(sigma.max(-1), reference.largest_sigma),
+    }
+    print(scores)
+    require_normal(scores)
+    # Narrow enough to mean something: the posterior sd of the log-likelihood is 2.2.
+    assert float(az.mcse(log_likelihood, method="mean")) < 0.05
+
+
+@pytest.mark.slow
+def test_pairs_of_galaxies_in_three_components(three_galaxies):
+    """The 82 × 82 matrix of P(z_i = z_j), given θ, both with their errors."""
+    model, post = three_galaxies
+    together = truth.shared_table("jags_galaxy/galaxy_K3_coclustering_RB.csv")
+    error = truth.shared_table("jags_galaxy/galaxy_K3_coclustering_RB_se.csv")
+    r = responsibility(model, post)
+    above = np.triu_indices(len(together), 1)
+    draws = np.stack([(r[:, :, i] * r[:, :, j]).sum(-1) for i, j in zip(*above, strict=True)], -1)
+    expected = together[above]
+    size = r.shape[0] * r.shape[1]
+    kept = size * np.minimum(expected, 1 - expected) >= FEWEST
+    assert kept.sum() == 138  # the others are all but certain, one way or the other
+    combined = np.hypot(az.mcse(draws[..., kept], method="mean"), error[above][kept])
+    z = (draws[..., kept].mean(axis=(0, 1)) - expected[kept]) / combined
+    print(f"{kept.sum()} pairs, max |z| {np.abs(z).max():.2f}, rms {np.sqrt(np.mean(z**2)):.2f}")
+    assert np.abs(z).max() < bound(int(kept.sum()))
+    assert combined.max() < 0.01
+    # The rest: a share of FEWEST / size at most, so that twice as much either way is far off.
+    rest = draws[..., ~kept].mean(axis=(0, 1)) - expected[~kept]
+    assert np.abs(rest).max() < FEWEST / size

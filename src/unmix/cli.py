@@ -53,7 +53,7 @@ class OneSentence(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _fail("interrupted", 130)
+            raise
 
 
 def _fail(message: object, code: int) -> NoReturn:
@@ -244,7 +244,7 @@ def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
     """The options, looked at before anything is read or computed."""
     if components < 1:
         raise UnmixError(f"-k is {components}: ask for 1 component or more")
-    least = {"tune": 0, "chains": 1, "cores": 1, "seed": 0}
+    least = {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}
     for name, smallest in least.items():
         value = options.get(name)
         if value is not None and value < smallest:

@@ -241,9 +241,10 @@ def make_objective(
         for name in free:
             if _is_hyper_scale(derivation, name, free):
                 raise UnmixError(
-                    f"the posterior density is unbounded as {name!r} goes to zero and the "
-                    f"parameters below it come together, so it has no mode: fix it, as in "
-                    f"fixed={{{name!r}: 1.0}}, or use kind='likelihood' or unmix.sample"
+                    f"{name!r} is a free scale or concentration of the priors of other parameters: "
+                    "as they come together the joint density can rise without bound, so a mode "
+                    f"would mean nothing; fix it, as in fixed={{{name!r}: 1.0}}, or use "
+                    "kind='likelihood' or unmix.sample"
                 )
     return Objective(derivation, kind, free, held)
 
