@@ -1,7 +1,7 @@
 """Run the README: every number and figure in it comes from here.
 
-    .venv/bin/python docs/make_readme.py            what the README prints, put back into it
-    .venv/bin/python docs/make_readme.py --check    the same, written nowhere; exit code 1 if it differs
+    .venv/bin/python docs/make_readme.py            put what the README prints back into it
+    .venv/bin/python docs/make_readme.py --check    write nothing; exit code 1 if it differs
 
 The README's ``python`` blocks are run in order, in one namespace, from the repository's root. A
 ``text`` block right after a ``python`` block is what that block prints. Figures are saved by the
@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FENCED = re.compile(
-    r"^```python\n(?P<code>.*?)^```\n(?:\n^```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE
+    r"^```python\n(?P<code>.*?)^```\n(?:\n^```text\n(?P<printed>.*?)^```\n)?",
+    re.DOTALL | re.MULTILINE,
 )
 
 

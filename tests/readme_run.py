@@ -16,7 +16,7 @@ from unittest import mock
 import unmix
 
 ROOT = Path(__file__).resolve().parents[1]
-FEWER = {"draws": 500, "tune": 500, "chains": 2, "progress": False}
+FEWER = {"draws": 600, "tune": 500, "chains": 2, "progress": False}
 
 
 class Page(NamedTuple):

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from unmix import analysis
 from unmix.cli import app
+from unmix.errors import UnmixError
 
 GOOD = "a,b,kind\n1,2,x\n2,3,y\n4,5,x\n"
 
@@ -240,6 +241,15 @@ def test_an_error_of_the_system_that_nobody_foresaw(run, tmp_path, monkeypatch):
     assert done.exit_code == 2
     assert done.stderr == "unmix: the disk or the system refused: Input/output error\n"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sentence_that_was_broken_is_put_on_one_line(run, tmp_path, monkeypatch):
+    def analyse(*_):
+        raise UnmixError("the first half\n  and the second")
+
+    monkeypatch.setattr(analysis, "analyse", analyse)
+    done = run("fit", "data.csv", "-k", 2)
+    assert done.stderr == "unmix: the first half and the second\n"
 
 
 # What is our own mistake is not passed off as the user's.

@@ -300,9 +300,9 @@ def test_a_name_with_a_comma_can_be_asked_for(run, tmp_path, monkeypatch):
     (tmp_path / "data.csv").write_text('"a, in mm",b,c\n1,2,3\n2,3,4\n')
     seen = []
     monkeypatch.setattr(analysis, "analyse", lambda x, *_: seen.append(list(x.columns)))
-    done = run("fit", "data.csv", "-k", "1", "--columns", '"a, in mm", c')
+    done = run("fit", "data.csv", "-k", "1", "--columns", 'c, "a, in mm"')
     assert done.exit_code == 0, done.stderr
-    assert seen == [["a, in mm", "c"]]
+    assert seen == [["c", "a, in mm"]]
 
 
 def test_what_is_left_out_is_said(run, tmp_path, monkeypatch):

@@ -282,6 +282,19 @@ def _without(theta, name):
     return {n: v for n, v in theta.items() if n != name}
 
 
+def test_redundant_parameters_are_counted_aloud():
+    """Two free logits for one weight: their sum changes nothing."""
+    with pm.Model() as model:
+        logit = pm.Normal("logit", 0, 1, shape=2)
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", pm.math.softmax(logit), shape=12)
+        x = derived("normal").data[derived("normal").opened.observed["x"]].data
+        pm.Normal("x", mu[z], 1.0, observed=x)
+    assert "1 combination of parameters" in unmix.em(model, rng=0, starts=2, progress=False).status.advice
+    proper = unmix.em(built("bernoulli_switch"), rng=0, starts=2, progress=False)
+    assert "combination" not in proper.status.advice
+
+
 def test_same_seed_same_numbers(waiting):
     again = unmix.em(waiting[0], rng=1, progress=False)
     np.testing.assert_array_equal(again.trace, waiting[1].trace)

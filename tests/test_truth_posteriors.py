@@ -246,7 +246,9 @@ def test_a_wrong_prior_is_seen():
 @pytest.mark.parametrize(("family", "build", "theta"), FAMILIES, ids=[f[0] for f in FAMILIES])
 def test_every_partition_of_ten(family, build, theta, method, record_property):
     model = build()
-    post, said = sample(model, method=method, draws=5000, tune=1000, chains=4, rng=20263)
+    # At the samplers' usual 0.8 a near-empty component gives some hundred divergent draws.
+    options = {"draws": 5000, "tune": 1000, "chains": 4, "rng": 20263, "target_accept": 0.95}
+    post, said = sample(model, method=method, **options)
     scores = all_scores(model, post, family, theta)
     values = np.array(list(scores.values()))
     record_property("said", " | ".join(said))
@@ -331,3 +333,30 @@ def test_pairs_of_galaxies_in_three_components(three_galaxies):
     # The rest: a share of FEWEST / size at most, so that twice as much either way is far off.
     rest = draws[..., ~kept].mean(axis=(0, 1)) - expected[~kept]
     assert np.abs(rest).max() < FEWEST / size
+
+
+@pytest.mark.slow
+def test_four_components_are_right_or_said_to_be_unsettled():
+    """With four, chains of this length stay long where one component is wide and all but empty.
+
+    What is asked here is honesty: either nothing is said and the figures are JAGS's, or chains are
+    said to disagree and they do.
+    """
+    post, said = sample(galaxies(4), draws=4000, tune=1000, chains=4, rng=1)
+    w = post["posterior"]["w"].transpose("chain", "draw", "component").values
+    sigma = post["posterior"]["tau"].transpose("chain", "draw", "component").values ** -0.5
+    reference = truth.GALAXY_POSTERIORS[4]
+    log_likelihood = post["sample_stats"]["log_likelihood"].transpose("chain", "draw").values
+    squares = np.square(w).sum(-1)
+    scores = {
+        "log-likelihood": score(log_likelihood, reference.log_likelihood),
+        "sum of w squared": score(squares, reference.weights_squared),
+        "smallest sigma": score(sigma.min(-1), reference.smallest_sigma),
+        "largest sigma": score(sigma.max(-1), reference.largest_sigma),
+    }
+    print(scores, said)
+    if any("chains disagree" in sentence for sentence in said):
+        series = (log_likelihood, squares, sigma.max(-1))
+        assert min(float(az.ess(v, method="mean")) for v in series) < 400
+    else:
+        require_normal(scores)

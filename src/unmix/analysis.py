@@ -160,7 +160,8 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
 
     plan, console = work.plan, work.console
     assert plan.method != "em"
-    with work.stage(f"sampling ({plan.method})", has_bar=True):
+    how = {"nuts": "compiling and sampling, z summed out", "pymc": "compiling and sampling θ and z"}
+    with work.stage(how[plan.method], has_bar=True):
         post = unmix.sample(
             work.model,
             method=plan.method,

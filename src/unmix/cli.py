@@ -53,7 +53,7 @@ class OneSentence(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise
+            _fail("interrupted", 130)
 
 
 def _fail(message: object, code: int) -> NoReturn:

@@ -24,13 +24,19 @@ class Stages:
     @contextmanager
     def __call__(self, name: str, *, has_bar: bool = False) -> Iterator[None]:
         """A stage of work; ``has_bar`` where that shows its own progress, as two cannot turn."""
+        watched = self.console.is_terminal
         turning: AbstractContextManager = nullcontext()
-        if self.console.is_terminal and not has_bar:
+        if watched and has_bar:  # its bar may be a while in coming
+            self.console.print(Text(f"{name} …", style="dim"))
+        elif watched:
             turning = self.console.status(Text(f"{name} …"))
         begun = perf_counter()
         with turning:
             yield
-        self.took(name, perf_counter() - begun)
+        seconds = perf_counter() - begun
+        if watched and has_bar:
+            self.console.print()  # a bar may not have ended its line
+        self.took(name, seconds)
 
     def took(self, name: str, seconds: float) -> None:
         """Print a line for work that was timed elsewhere."""

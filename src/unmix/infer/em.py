@@ -19,7 +19,7 @@ from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_result import EMResult
-from unmix.infer.em_run import ROUGH, Run, m_step, polish, run
+from unmix.infer.em_run import ROUGH, Run, flat_directions, m_step, polish, run
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.progress import progress_bar
 from unmix.infer.starts import distinct_rows, observed_features, start_responsibilities
@@ -110,7 +110,7 @@ def em(
         kind=kind,
         df=objective.df,
         n_obs=derivation.n_obs,
-        status=_describe(best, table),
+        status=_describe(best, table, _flat(objective, best)),
         trace=best.trace,
         starts=table,
         left_out=tuple(n for n in derivation.parameters if n not in touched),
@@ -118,6 +118,14 @@ def em(
         seconds=time.perf_counter() - begun,
         seed=seed,
     )
+
+
+def _flat(objective: Objective, best: Run) -> int:
+    """Flat directions at the optimum; none where the whole M-step has a closed form."""
+    closed = {name for block in closed_forms(objective) for name in block.names}
+    if best.outcome != "converged" or set(objective.free) <= closed:
+        return 0
+    return flat_directions(objective, best.theta)
 
 
 def _responsibility_at(derivation: Derivation, start: Any) -> NDArray:
@@ -203,7 +211,7 @@ def _choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     return best, table
 
 
-def _describe(best: Run, table: xr.Dataset) -> Status:
+def _describe(best: Run, table: xr.Dataset, flat: int) -> Status:
     counts = {
         name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
     }
@@ -215,6 +223,12 @@ def _describe(best: Run, table: xr.Dataset) -> Status:
         detail.append("set aside: " + ", ".join(others))
     if reached == 1 and total > 1 and best.outcome == "converged":
         detail.append("one only, so a better optimum may exist: raise starts")
+    if flat:
+        detail.append(
+            f"{flat} combination{'s' * (flat > 1)} of parameters leave the objective unchanged, so "
+            "their values are arbitrary and df, AIC and BIC count them in vain: declare fewer "
+            "parameters"
+        )
     return status(best.outcome, "; ".join(detail))
 
 

@@ -225,3 +225,29 @@ def polish(objective: Objective, result: Run) -> Run:
         "converged" if settled else "iteration limit",
         r,
     )
+
+
+def flat_directions(objective: Objective, theta: Theta) -> int:
+    """How many combinations of the free parameters leave the objective unchanged, near θ.
+
+    Counts near-zero eigenvalues of the Hessian (differences of the gradient), scaled to a unit
+    diagonal: redundant parameters, as in a softmax of K free logits.
+    """
+    u = objective.flatten(theta)
+    if not np.isfinite(u).all() or not 2 <= len(u) <= 200:
+        return 0
+    columns = []
+    for j in range(len(u)):
+        step = np.zeros(len(u))
+        step[j] = 1e-4 * (1.0 + abs(u[j]))
+        forward, backward = objective.gradient(u + step)[1], objective.gradient(u - step)[1]
+        columns.append((forward - backward) / (2 * step[j]))
+    hessian = -np.array(columns)
+    hessian = (hessian + hessian.T) / 2
+    scale = np.sqrt(np.abs(np.diagonal(hessian)))
+    felt = scale > 0
+    if not np.isfinite(hessian).all() or felt.sum() < 2:
+        return 0
+    unit = hessian[np.ix_(felt, felt)] / np.outer(scale[felt], scale[felt])
+    # Differences over 1e-4 of a gradient good to twelve digits leave eight.
+    return int((np.linalg.eigvalsh(unit) < 1e-6).sum())

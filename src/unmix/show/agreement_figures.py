@@ -201,7 +201,7 @@ def _standardised(
     say(
         axes,
         "Counted minus averaged",
-        f"{beyond} of {n} beyond ±2 (by chance about {BEYOND_TWO * n:.0f}); "
+        f"{beyond} of {n} beyond ±2 (by chance {BEYOND_TWO * n:.0f}); "
         f"{judged.size - n} hardly ever change: left out.",
         columns=72,
     )

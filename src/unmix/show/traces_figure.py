@@ -49,6 +49,8 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
     )
     figure: Figure = drawn.viz["figure"].item()
     pyplot.close(figure)
+    for axes in figure.axes:  # names of several labels are longer than a row is high
+        axes.set_ylabel(axes.get_ylabel().replace("[", "\n["), fontsize=9)
     return figure
 
 
