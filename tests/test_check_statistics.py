@@ -506,16 +506,16 @@ def test_batch_means_by_hand():
     np.testing.assert_allclose(means.p_value, p, rtol=1e-6)
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.5, 0.9])
-def test_autocorrelation_time_of_an_autoregression(memory):
-    """τ = (1 + ρ) / (1 − ρ). Four chains of 5,000: within 15 %, five times the scatter measured."""
+@pytest.mark.parametrize(("memory", "scatter"), [(0.0, 0.02), (0.5, 0.047), (0.9, 0.094)])
+def test_autocorrelation_time_of_an_autoregression(memory, scatter):
+    """τ = (1 + ρ) / (1 − ρ), to four times the relative scatter measured over 40 seeds."""
     rng = np.random.default_rng(4)
     noise = rng.standard_normal((4, 5000, 1))
     series = noise.copy()
     for t in range(1, 5000):
         series[:, t] = memory * series[:, t - 1] + noise[:, t]
     tau = batches.autocorrelation_time(series)[0]
-    assert tau == pytest.approx((1 + memory) / (1 - memory), rel=0.15)
+    assert tau == pytest.approx((1 + memory) / (1 - memory), rel=4 * scatter)
 
 
 def test_chains_that_disagree_or_are_short_have_no_error():

@@ -24,6 +24,7 @@ from unmix.cli import app
 from unmix.derive import derive
 from unmix.fingerprint import fingerprint
 from unmix.output import OutputFolder, assignments_frame
+from unmix.plan import Plan
 from unmix.recipe import recipe_of
 
 FILES = {
@@ -281,7 +282,7 @@ def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
     assert done.exit_code == 0, done.stderr
     assert seen["x"].columns.to_list() == ["y", "x"]
     assert seen["out"].path == Path("there")
-    assert seen["plan"] == analysis.Plan(
+    assert seen["plan"] == Plan(
         components=3,
         covariance="diagonal",
         method="pymc",

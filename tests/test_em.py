@@ -39,8 +39,26 @@ def test_old_faithful_waiting_time(waiting):
     assert abs(result.log_likelihood - -1034.00174983) < 1e-8
     rule = unmix.bayes_rule(model, result, new={"x": np.array([64.0, 66.0, 67.0, 70.0])})
     short = rule["responsibility"].sel(component=0)
-    # Five decimals printed, so half a unit of the fifth.
+    # Printed to five or six decimals; the parameters behind them were some 1e-5 from the fixed
+    # point, which the next test goes to.
     np.testing.assert_allclose(short, [0.871065, 0.60617, 0.42354, 0.07401], atol=1.1e-5)
+
+
+def test_at_the_fixed_point_of_five_thousand_plain_iterations(waiting):
+    """Textbook EM, written out for two normals: parameters and responsibilities to 1e-7."""
+    x = unmix.datasets.old_faithful()["waiting"].to_numpy()[:, None]
+    w, mu, sd = np.array([0.4, 0.6]), np.array([55.0, 80.0]), np.array([6.0, 6.0])
+    for _ in range(5000):
+        joint = w * np.exp(-0.5 * ((x - mu) / sd) ** 2) / sd
+        r = joint / joint.sum(axis=1, keepdims=True)
+        n_k = r.sum(axis=0)
+        w, mu = n_k / len(x), (r * x).sum(axis=0) / n_k
+        sd = np.sqrt((r * (x - mu) ** 2).sum(axis=0) / n_k)
+    theta = waiting[1].theta
+    # Converged to 1e-9 relative, over a curvature that tells 1e-8 apart.
+    for name, expected in (("w", w), ("mu", mu), ("sigma", sd)):
+        np.testing.assert_allclose(theta[name], expected, rtol=2e-8)
+    np.testing.assert_allclose(unmix.responsibilities(*waiting)["responsibility"], r, atol=1e-7)
 
 
 def test_old_faithful_both_columns(faithful):
@@ -290,7 +308,10 @@ def test_redundant_parameters_are_counted_aloud():
         z = pm.Categorical("z", pm.math.softmax(logit), shape=12)
         x = derived("normal").data[derived("normal").opened.observed["x"]].data
         pm.Normal("x", mu[z], 1.0, observed=x)
-    assert "1 combination of parameters" in unmix.em(model, rng=0, starts=2, progress=False).status.advice
+    assert (
+        "1 combination of parameters"
+        in unmix.em(model, rng=0, starts=2, progress=False).status.advice
+    )
     proper = unmix.em(built("bernoulli_switch"), rng=0, starts=2, progress=False)
     assert "combination" not in proper.status.advice
 

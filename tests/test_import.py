@@ -41,7 +41,6 @@ FUNCTIONS = {
     "responsibilities",
     "sample",
     "save",
-    "summary",
 }
 CLASSES = {"Derivation", "EMResult", "UnmixError", "UnmixWarning"}
 MODULES = {"datasets", "models"}

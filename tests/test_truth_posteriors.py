@@ -8,8 +8,8 @@ and given θ (Rao–Blackwell: from responsibilities). A sampler is right if
 
 looks N(0, 1) over all of them. Errors are ArviZ's, sd / √ESS. A run fails where the largest |z|
 passes the two-sided Bonferroni bound at `FALSE_ALARM` over the run's quantities (about 4.4 for a
-hundred); their correlation only makes the bound wider than it need be. With nine such runs, seeds
-fixed, a correct sampler fails any of them in less than one choice of seeds in a hundred.
+hundred); their correlation only makes the bound wider than it need be. With a dozen such runs,
+seeds fixed, a correct sampler fails any of them in about one choice of seeds in a hundred.
 """
 
 import warnings

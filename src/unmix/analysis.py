@@ -6,7 +6,7 @@ prints what came of it. What has been computed is on disk before the next long s
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.rule import Rule
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from unmix.errors import UnmixError
 from unmix.output import OutputFolder
+from unmix.plan import Plan
 from unmix.printable import printable
 from unmix.stages import Stages
 from unmix.terminal import say
@@ -25,45 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from unmix.infer import EMResult
-
-Method = Literal["nuts", "pymc", "em"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was asked for on the command line.
-
-    Attributes
-    ----------
-    components
-        K.
-    covariance
-        ``"full"`` or ``"diagonal"``.
-    method
-        ``"nuts"``, ``"pymc"``, or ``"em"`` for no draws at all.
-    draws, tune, chains, cores
-        As in `unmix.sample`.
-    seed
-        For everything random.
-    suffix
-        ``".nc"`` or ``".zarr"``.
-    id
-        What the column that names the rows is called in ``assignments.csv``.
-    broken
-        The wrong Bayes' rule to use from the drawing of z on, one of `unmix.check.broken.BREAKS`.
-    """
-
-    components: int
-    covariance: Literal["full", "diagonal"] = "full"
-    method: Method = "nuts"
-    draws: int = 1000
-    tune: int = 1000
-    chains: int = 4
-    cores: int | None = None
-    seed: int = 1
-    suffix: str = ".nc"
-    id: str = "obs"
-    broken: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from unmix.errors import UnmixError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from unmix.analysis import Plan
     from unmix.output import OutputFolder
+    from unmix.plan import Plan
 
 SEED = 1
 BREAKS = Literal["weights", "variance", "sticky"]
@@ -254,7 +254,7 @@ def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
 
         if find_spec("zarr") is None:
             raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
-    from unmix.analysis import Plan
+    from unmix.plan import Plan
 
     return Plan(components, suffix=suffix, **options)
 

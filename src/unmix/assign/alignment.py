@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from unmix.assign.drawing import draw_z, z_dtype
 from unmix.assign.draws import assign_draws
-from unmix.assign.matching import verdict
+from unmix.assign.matching import OPEN_MARGIN, match, verdict
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, derive
-from unmix.derive.theta import as_dataset, stack_theta, theta_dataset
+from unmix.derive.theta import as_dataset, in_order_of, stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
 
@@ -39,10 +39,14 @@ def stored_z(derivation: Derivation, fit: Any) -> NDArray | None:
         if name not in dataset or "draw" not in dataset[name].dims:
             return None
         array = dataset[name]
-    array = array.transpose("chain", "draw", ...) if "chain" in array.dims else array
-    lead = 2 if "chain" in array.dims else 1
-    samples = int(np.prod(array.shape[:lead]))
-    z = array.values.reshape(samples, -1)
+    lead = tuple(d for d in ("chain", "draw") if d in array.dims)
+    array = array.transpose(*lead, ...)
+    if array.ndim == len(lead) + 1 and array.dims[-1] in array.coords:
+        order = in_order_of(derivation.obs_labels, array[array.dims[-1]].values)
+        if order is not None:
+            array = array.isel({array.dims[-1]: order})
+    _require_same_draws(fit, array, name)
+    z = array.values.reshape(int(np.prod(array.shape[: len(lead)])), -1)
     if z.shape[1] != derivation.n_obs:
         raise UnmixError(
             f"the fit's {name!r} has {z.shape[1]} elements and the model's has "
@@ -53,19 +57,66 @@ def stored_z(derivation: Derivation, fit: Any) -> NDArray | None:
             f"the fit's {name!r} holds {z.min()} to {z.max()}, and components are numbered 0 to "
             f"{derivation.n_components - 1}: is this a fit of another model?"
         )
-    return z.astype(z_dtype(derivation.n_components)).astype(np.intp, copy=False)
+    return z.astype(z_dtype(derivation.n_components), copy=False)
+
+
+def _require_same_draws(fit: Any, z: xr.DataArray, name: str) -> None:
+    """Refuse z whose draws are not those of θ: cut or thinned by itself, or of another run.
+
+    Raises
+    ------
+    UnmixError
+        Naming the dim that differs.
+    """
+    theta = theta_dataset(fit)
+    for dim in ("chain", "draw"):
+        if dim not in z.dims or dim not in theta.dims:
+            continue
+        same = z.sizes[dim] == theta.sizes[dim] and (
+            dim not in z.coords
+            or dim not in theta.coords
+            or np.array_equal(z[dim].values, theta[dim].values)
+        )
+        if not same:
+            raise UnmixError(
+                f"the fit's draws of {name!r} are not its draws of the parameters: {dim!r} differs "
+                f"({z.sizes[dim]} and {theta.sizes[dim]}); cut or thin all groups alike"
+            )
 
 
 def component_matches(
     derivation: Derivation, fit: Any, samples: int
 ) -> tuple[NDArray[np.int64] | None, NDArray | None]:
-    """The permutations and margins that a fit holds, shapes (sample, component) and (sample,)."""
+    """The permutations and margins that a fit holds, shapes (sample, component) and (sample,).
+
+    None where the fit holds none, or holds some that are not of these draws: groups that were cut,
+    reordered or permuted by hand. Then components are matched anew.
+    """
     if not isinstance(fit, xr.DataTree) or "alignment" not in fit.children:
         return None, None
-    group = fit["alignment"].to_dataset()
-    permutation = group["permutation"].transpose("chain", "draw", "component").values
-    permutation = permutation.reshape(samples, derivation.n_components).astype(np.int64)
-    return permutation, group["margin"].transpose("chain", "draw").values.reshape(samples)
+    group = fit["alignment"].to_dataset().transpose("chain", "draw", "component")
+    posterior = fit["posterior"].to_dataset()
+    k = derivation.n_components
+    for dim in ("chain", "draw"):
+        if not np.array_equal(group[dim].values, posterior[dim].values):
+            return None, None
+    permutation = group["permutation"].values.reshape(-1, k).astype(np.int64)
+    margin = group["margin"].values.reshape(-1)
+    if len(permutation) != samples or np.any(np.sort(permutation, axis=1) != np.arange(k)):
+        return None, None
+    stack = stack_theta(derivation, fit)
+    looks = np.unique(np.linspace(0, samples - 1, 32).astype(int))
+    parts = []
+    for part in derivation.blocks(len(looks)):
+        some = looks[part]
+        r = derivation.bayes(stack[some]).responsibility
+        parts.append(np.take_along_axis(r, permutation[some][:, None, :], axis=-1))
+    aligned = np.concatenate(parts)
+    again = match(aligned, aligned[0], derivation.components.symmetry)
+    clear = again.margin > OPEN_MARGIN
+    if np.any(again.permutation[clear] != np.arange(k)):
+        return None, None
+    return permutation, margin
 
 
 def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:

@@ -123,7 +123,9 @@ def _over_draws(
         seen += len(r)
         quantiles.update(r)
         if z is not None:
-            aligned = np.take_along_axis(np.argsort(order, axis=-1), z[block.samples], axis=-1)
+            aligned = np.take_along_axis(
+                np.argsort(order, axis=-1), z[block.samples].astype(np.intp), axis=-1
+            )
             for component in range(k):
                 counts[:, component] += (aligned == component).sum(axis=0)
     overlap /= samples

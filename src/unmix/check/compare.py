@@ -23,6 +23,7 @@ from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.em import em
 from unmix.infer.em_result import EMResult
+from unmix.infer.objective import make_objective
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,17 @@ def compare(
     point = stack_theta(derivation, em_result)
     if point.dims:
         raise UnmixError("the second argument holds draws: give the EM result there, draws third")
-    plug_in = derivation.bayes(point.values).responsibility[0]
+    terms = derivation.bayes(point.values)
+    plug_in = terms.responsibility[0]
+    total = make_objective(derivation, "likelihood", None).log_likelihood(
+        {**derivation.space.constrain(derivation.space.initial),
+         **{n: v[0] for n, v in point.values.items()}}
+    ) if not derivation.local else float(terms.log_marginal.sum())  # fmt: skip
+    if not np.isclose(total, em_result.log_likelihood, rtol=1e-8, atol=1e-6):
+        raise UnmixError(
+            f"the EM result has log-likelihood {em_result.log_likelihood:.6f} and its parameters "
+            f"give {total:.6f} on this model's rows: is it a fit of other data?"
+        )
     # EM's labels are laid over the draws', within the symmetry.
     order = match(
         plug_in[None], averaged["responsibility"].values, derivation.components.symmetry
@@ -176,7 +187,6 @@ def _parameters(
 ) -> pd.DataFrame:
     """One row a scalar parameter; ``order`` lays EM's components over the draws'."""
     draws = align(derivation.model, fit)
-    k = derivation.n_components
     names = [str(n) for n in draws.data_vars]
     ml = stack_theta(derivation, em_result, tuple(map(str, em_result.theta.data_vars))).values
     ml = derivation.components.permute(ml, np.tile(order, (1, 1)))
@@ -189,7 +199,6 @@ def _parameters(
         sample_dims = [d for d in ("chain", "draw", "sample") if d in draws[name].dims]
         values = draws[name].transpose(*sample_dims, ...).values
         values = values.reshape(-1, *derivation.shapes[name])
-        axis = derivation.components.axes.get(name)
         for index in np.ndindex(*derivation.shapes[name]):
             v = values[(slice(None), *index)]
             if np.ptp(v) == 0 and len(v) > 1:
@@ -197,9 +206,7 @@ def _parameters(
             lower, upper = np.quantile(v, [(1 - interval) / 2, (1 + interval) / 2])
             estimate = float(ml[name][(0, *index)]) if name in ml else np.nan
             label = [
-                str(derivation.component_labels[i]) if a == axis and len(
-                    derivation.component_labels) == k else str(i)
-                for a, i in enumerate(index)
+                str(labels[i]) for i, labels in zip(index, _labels(derivation, name), strict=True)
             ]  # fmt: skip
             table.append(
                 {
@@ -218,6 +225,18 @@ def _parameters(
                 }
             )
     return pd.DataFrame(table).set_index("parameter")
+
+
+def _labels(derivation: Derivation, name: str) -> list[list[Any]]:
+    """Labels along each dim of a parameter: the model's coordinates, else positions."""
+    labels = []
+    for dim, length in zip(derivation.dims[name], derivation.shapes[name], strict=True):
+        coords = derivation.model.coords.get(dim)
+        labels.append(list(coords) if coords is not None else list(range(length)))
+    axis = derivation.components.axes.get(name)
+    if axis is not None and len(labels[axis]) == derivation.n_components:
+        labels[axis] = list(derivation.component_labels)
+    return labels
 
 
 def _text(

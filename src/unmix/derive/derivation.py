@@ -21,8 +21,9 @@ from pytensor.tensor.type import TensorType
 from unmix.derive import bayes
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components
+from unmix.derive.follow import in_step
 from unmix.derive.latent import Latent
-from unmix.derive.newdata import rows_of
+from unmix.derive.newdata import rows_left_behind, rows_of
 from unmix.derive.opened import Opened, freeze_data
 from unmix.derive.space import Space
 from unmix.derive.table import TableGraph, build_table
@@ -50,6 +51,8 @@ class Derivation:
         Component axes, families and symmetry of θ.
     verification
         How the table was checked against the model's full log-density.
+    on_new_rows
+        Whether the data are not those that the model was declared on.
     """
 
     model: pm.Model
@@ -59,6 +62,7 @@ class Derivation:
     table: TableGraph
     components: Components
     verification: Verification
+    on_new_rows: bool = False
 
     # -- what it is about --------------------------------------------------------------------
 
@@ -125,7 +129,7 @@ class Derivation:
         """Names of the observations: the model's coordinates where it has them, else 0, …, N−1."""
         dims = self.model.named_vars_to_dims.get(self.latent.name)
         coords = self.model.coords.get(dims[0]) if dims and len(dims) == 1 else None
-        if coords is not None and len(coords) == self.n_obs:
+        if coords is not None and len(coords) == self.n_obs and not self.on_new_rows:
             return np.asarray(coords)
         return np.arange(self.n_obs)
 
@@ -162,7 +166,22 @@ class Derivation:
         """
         values = [np.asarray(theta[name], float) for name in self.touched]
         samples = len(values[0]) if values else 1
-        log_prior, log_likelihood = self._batched(*values)
+        try:
+            log_prior, log_likelihood = self._batched(*values)
+        except (ValueError, AssertionError, ArithmeticError) as error:
+            said = str(error).strip().splitlines()[0]
+            raise UnmixError(
+                f"θ breaks a constraint of the likelihood ({said}): check the values of "
+                f"{', '.join(self.touched)}"
+            ) from error
+        with np.errstate(over="ignore"):
+            total = np.exp(log_prior).sum(axis=-2)
+        if not np.all(np.abs(total - 1.0) <= 1e-6):
+            worst = total.flat[int(np.argmax(~(np.abs(total - 1.0) <= 1e-6)))]
+            raise UnmixError(
+                f"the prior weights of {self.latent.name!r} sum to {worst:.6g} and not to one: "
+                "divide them by their sum"
+            )
         k, n = self.n_components, self.n_obs
         log_prior = np.broadcast_to(log_prior, (samples, k, np.shape(log_prior)[-1]))
         log_likelihood = np.broadcast_to(log_likelihood, (samples, k, n))
@@ -242,8 +261,13 @@ class Derivation:
         z_shape = rows_of(self, new)
         data = freeze_data(self.opened, new)
         theta = self.space.jittered(np.random.default_rng(1))
-        table = build_table(self.opened, data, theta, z_shape)
-        return replace(self, data=data, table=table)
+        try:
+            table = build_table(self.opened, data, theta, z_shape)
+        except (ValueError, TypeError, AssertionError) as error:
+            raise UnmixError(rows_left_behind(self, z_shape[0])) from error
+        if not all(in_step(index, z_shape) for index in table.index.values()):
+            raise UnmixError(rows_left_behind(self, z_shape[0]))
+        return replace(self, data=data, table=table, on_new_rows=True)
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{n}[axis {a}]" for n, a in self.components.axes.items())

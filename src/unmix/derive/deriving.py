@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from unmix.derive.axes import find_axes, spread_axes
 from unmix.derive.compiling import compile_table
@@ -67,11 +69,14 @@ def derive(model: pm.Model | None = None) -> Derivation:
 
 
 def _data_state(model: pm.Model) -> bytes:
-    """What a derivation depends on beside the graph: the values of ``pm.Data``."""
-    digest = hashlib.sha256(repr([v.name for v in model.basic_RVs]).encode())
-    for variable in model.data_vars:
-        value = np.ascontiguousarray(variable.get_value(borrow=True))
-        digest.update(repr(value.shape).encode() + value.tobytes())
+    """What a derivation depends on beside the graph: names, and the values of shared data."""
+    terms = [*model.basic_RVs, *model.potentials]
+    digest = hashlib.sha256(repr([v.name for v in terms]).encode())
+    data = [model.rvs_to_values[rv] for rv in model.observed_RVs]
+    for variable in ancestors([*terms, *data]):
+        if isinstance(variable, TensorSharedVariable):
+            value = np.ascontiguousarray(variable.get_value(borrow=True))
+            digest.update(repr(value.shape).encode() + value.tobytes())
     return digest.digest()
 
 

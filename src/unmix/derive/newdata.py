@@ -7,11 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.derive.follow import in_step
-from unmix.derive.opened import Opened
+from unmix.derive.opened import Opened, as_new_data
 from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
     from unmix.derive.derivation import Derivation
+
+
+def rows_left_behind(derivation: "Derivation", n: int) -> str:
+    """Why new rows do not fit: something in the model still has the old ones."""
+    return (
+        f"the model cannot be evaluated on {n} new rows, because it holds other arrays with one "
+        f"entry for each of its {derivation.n_obs} rows: declare them as pm.Data and replace them "
+        "too, or pass a second model built on the new rows"
+    )
 
 
 def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, ...]:
@@ -38,6 +47,9 @@ def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, 
             f"rows of this model are not in step with {opened.latent.name!r}: build a second model "
             "with the same parameters on the new rows and pass that"
         )
+    for name, value in new.items():
+        kept = {**shared, **observed}[name]
+        as_new_data(value, name, kept.type.dtype, kept.type.ndim)
     lengths = {}
     for name in opened.assignment_terms:
         if name in observed and name in new:

@@ -7,6 +7,7 @@ fresh value variables that have never seen a transform.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -23,6 +24,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.compiling import TABLE_MODE
 from unmix.derive.latent import Latent, find_latent
+from unmix.errors import UnmixError
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,11 @@ def freeze_data(
     dict
         From data variables to constants, for `pytensor.graph.replace.vectorize_graph`.
     """
-    new = dict(new or {})
+    kept = {**opened.shared_data, **opened.observed}
+    new = {
+        name: as_new_data(value, name, kept[name].type.dtype, kept[name].type.ndim)
+        for name, value in (new or {}).items()
+    }
     shared = opened.shared_data
     frozen: dict[Variable, Variable] = {
         variable: pt.constant(np.array(new.get(name, variable.get_value()), variable.type.dtype))
@@ -158,8 +164,42 @@ def freeze_data(
     }
     for name, value in opened.observed.items():
         if name in new:
-            frozen[value] = pt.constant(np.array(new[name], dtype=value.type.dtype))
+            frozen[value] = pt.constant(new[name])
         else:
             data = vectorize_graph(opened.data[name], frozen) if frozen else opened.data[name]
             frozen[value] = pt.constant(data.eval(mode=TABLE_MODE))
     return frozen
+
+
+def as_new_data(value: Any, name: str, dtype: str, ndim: int) -> np.ndarray:
+    """New rows of one variable, in the type that the model holds and with the same values.
+
+    Raises
+    ------
+    UnmixError
+        For masked, missing or infinite cells, a wrong number of dims, or values that the
+        variable's type cannot hold: rounding them would answer for other data.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise UnmixError(f"new data {name!r} have masked cells: give only rows that are complete")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise UnmixError(f"new data {name!r} are not numbers: convert the column first")
+    if array.ndim != ndim:
+        raise UnmixError(f"new data {name!r} have {array.ndim} dims and the model's have {ndim}")
+    if array.size == 0:
+        raise UnmixError(f"new data {name!r} have no rows")
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        raise UnmixError(
+            f"new data {name!r} are {array[tuple(bad[0])]} in row {bad[0][0]}: remove the row or "
+            "fill the cell"
+        )
+    held = array.astype(dtype)
+    changed = np.argwhere(held != array)
+    if len(changed):
+        raise UnmixError(
+            f"new data {name!r} are {array[tuple(changed[0])]} in row {changed[0][0]}, and the "
+            f"model holds {dtype} there: give values of that type, or build the model with others"
+        )
+    return held

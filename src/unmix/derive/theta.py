@@ -111,7 +111,7 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
         array = dataset[name]
         own = len(derivation.shapes[name])
         sample_dims = _sample_dims(array, own, name)
-        array = array.transpose(*sample_dims, ...)
+        array = _by_name(derivation, array.transpose(*sample_dims, ...), name, sample_dims)
         if array.shape[len(sample_dims) :] != derivation.shapes[name]:
             raise UnmixError(
                 f"parameter {name!r} has shape {array.shape[len(sample_dims) :]} in the fit and "
@@ -139,6 +139,35 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
         sample = [d for d in ("chain", "draw") if d in dataset.dims]
         dims, shape = tuple(sample), tuple(dataset.sizes[d] for d in sample)
     return Stack(arrays, dims, tuple(shape), coords)
+
+
+def _by_name(
+    derivation: Derivation, array: xr.DataArray, name: str, sample_dims: tuple[str, ...]
+) -> xr.DataArray:
+    """A parameter's dims, and the labels along them, in the order in which the model has them."""
+    dims = derivation.dims[name]
+    if set(array.dims[len(sample_dims) :]) != set(dims) or len(set(dims)) < len(dims):
+        return array  # a trace without the model's names is read by position
+    array = array.transpose(*sample_dims, *dims)
+    for dim in dims:
+        labels = derivation.model.coords.get(dim)
+        if labels is None or dim not in array.coords:
+            continue
+        order = in_order_of(np.asarray(labels), array[dim].values)
+        if order is not None:
+            array = array.isel({dim: order})
+    return array
+
+
+def in_order_of(wanted: NDArray, there: NDArray) -> NDArray[np.int64] | None:
+    """Positions that put labels into a wanted order; None where they are other labels."""
+    if len(wanted) != len(there) or np.array_equal(wanted, there):
+        return None
+    position = {label: i for i, label in enumerate(there.tolist())}
+    found = [position.get(label) for label in wanted.tolist()]
+    if len(position) < len(there) or None in found:
+        return None
+    return np.array(found, dtype=np.int64)
 
 
 def _sample_dims(array: xr.DataArray, own: int, name: str) -> tuple[str, ...]:

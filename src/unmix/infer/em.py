@@ -19,7 +19,7 @@ from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_result import EMResult
-from unmix.infer.em_run import ROUGH, Run, flat_directions, m_step, polish, run
+from unmix.infer.em_run import IMPROPER, ROUGH, Run, flat_directions, m_step, polish, run
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.progress import progress_bar
 from unmix.infer.starts import distinct_rows, observed_features, start_responsibilities
@@ -135,6 +135,11 @@ def _responsibility_at(derivation: Derivation, start: Any) -> NDArray:
     r = derivation.bayes(stack.values).responsibility[0]
     if np.isnan(r).any():
         raise UnmixError("start makes some rows impossible under every component: choose another")
+    if r.shape[1] > 1 and np.all(np.ptp(r, axis=0) < 1e-12):
+        raise UnmixError(
+            "start gives every row the same responsibilities, a saddle that EM cannot leave: "
+            "choose components that differ"
+        )
     return r
 
 
@@ -155,7 +160,13 @@ def run_starts(
     # One component fitted to everything: every component gets the same share of every row.
     pooled = np.full((derivation.n_obs, k), 1.0 / k)
     one = m_step(objective, blocks, objective.initial, pooled, thorough=True)
-    _, _, log_likelihood = objective.expectation(one)
+    try:
+        _, _, log_likelihood = objective.expectation(one)
+    except IMPROPER as error:
+        raise UnmixError(
+            f"the likelihood cannot be evaluated at one component fitted to all rows ({error}): "
+            "are the data constant, or far outside what the family allows?"
+        ) from error
     finite = log_likelihood[np.isfinite(log_likelihood)]
     peak = float(finite.max()) if finite.size else 0.0
     group = distinct_rows(derivation)

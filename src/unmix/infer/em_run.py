@@ -84,7 +84,7 @@ def run(
     theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
     trace: list[float] = []
     outcome = "iteration limit"
-    step_before, flat = np.inf, 0
+    step_before = np.inf
     for _ in range(max_iterations):
         try:
             value, r, log_likelihood = objective.expectation(theta)
@@ -110,15 +110,16 @@ def run(
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
         step_before = step
-        gained = value - trace[-2] if len(trace) > 1 else np.inf
-        flat = flat + 1 if gained <= ROUNDING * (abs(value) + 1) else 0
-        if max(step, remaining) <= tolerance or (flat >= 5 and remaining <= 1e3 * tolerance):
+        if max(step, remaining) <= tolerance:
             outcome = "converged"
             break
     if not trace:
         return Run(theta, -np.inf, np.zeros(0), outcome, responsibility)
     if outcome in ("converged", "iteration limit"):
-        value, r, _ = objective.expectation(theta)
+        try:
+            value, r, _ = objective.expectation(theta)
+        except IMPROPER:
+            return Run(proper, trace[-1], np.asarray(trace), "collapsed", responsibility)
         if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
             return Run(theta, value, np.append(trace, value), outcome, r)
     return Run(proper, trace[-1], np.asarray(trace), outcome, responsibility)
@@ -161,7 +162,10 @@ def m_step(
     def negative(part: NDArray) -> tuple[float, NDArray]:
         full = u.copy()
         full[moving] = part
-        value, gradient = objective.expected(full, responsibility)
+        try:
+            value, gradient = objective.expected(full, responsibility)
+        except IMPROPER:
+            return np.inf, np.zeros(int(moving.sum()))
         if not np.isfinite(value):
             return np.inf, np.zeros(int(moving.sum()))
         return -value, -np.nan_to_num(gradient[moving])
@@ -205,7 +209,10 @@ def polish(objective: Objective, result: Run) -> Run:
         return result
 
     def negative(v: NDArray) -> tuple[float, NDArray]:
-        value, gradient = objective.gradient(v)
+        try:
+            value, gradient = objective.gradient(v)
+        except IMPROPER:
+            return np.inf, np.zeros(len(v))
         return -value, -np.nan_to_num(gradient)
 
     with np.errstate(invalid="ignore", over="ignore"):
@@ -246,8 +253,11 @@ def flat_directions(objective: Objective, theta: Theta) -> int:
     hessian = (hessian + hessian.T) / 2
     scale = np.sqrt(np.abs(np.diagonal(hessian)))
     felt = scale > 0
-    if not np.isfinite(hessian).all() or felt.sum() < 2:
+    if not np.isfinite(hessian).all():
         return 0
+    unfelt = int((~felt).sum())
+    if felt.sum() < 2:
+        return unfelt
     unit = hessian[np.ix_(felt, felt)] / np.outer(scale[felt], scale[felt])
     # Differences over 1e-4 of a gradient good to twelve digits leave eight.
-    return int((np.linalg.eigvalsh(unit) < 1e-6).sum())
+    return unfelt + int((np.linalg.eigvalsh(unit) < 1e-6).sum())

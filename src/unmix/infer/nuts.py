@@ -3,13 +3,15 @@
 Chains start around EM's optima: one optimum for each chain, drawn among those within a few
 log-likelihood units of the best, plus noise.
 
-nutpie takes no metric from outside; it adapts a diagonal one from draws and gradients. Whitening by
-the observed information was not added on top of it: on Old Faithful (`unmix demo`) the smallest bulk
-effective sample size is two thirds of the number of draws at about three gradients a draw, so there
-is little to win where components are apart; where they overlap, `adaptation="low_rank"` is passed on.
+nutpie takes no metric from outside; it adapts a diagonal one from draws and gradients. Whitening
+by the observed information was not added on top of it: on Old Faithful (`unmix demo`) the smallest
+bulk effective sample size is two thirds of the number of draws at about three gradients a draw, so
+there is little to win where components are apart; where they overlap, ``adaptation="low_rank"`` is
+passed on to nutpie.
 """
 
 import dataclasses
+import time
 import warnings
 from typing import Any
 
@@ -125,8 +127,10 @@ def run_nuts(
     """
     import nutpie  # here, because it takes seconds and EM does without
 
+    begun = time.perf_counter()
     marginal = build_marginal(derivation)
     compiled = compile_nuts(marginal, points)
+    compiled_at = time.perf_counter()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*consolidated.*")
         tree = nutpie.sample(
@@ -149,6 +153,8 @@ def run_nuts(
         }
     )  # fmt: skip
     posterior, stats, complete = _complete(posterior, stats, draws)
+    stats.attrs["seconds_compiling"] = compiled_at - begun
+    stats.attrs["seconds_sampling"] = time.perf_counter() - compiled_at
     return posterior, stats, not complete, marginal.left_out
 
 

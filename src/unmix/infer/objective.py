@@ -222,7 +222,20 @@ def make_objective(
                 f"fixed parameter {name!r} has shape {array.shape} and the model's has "
                 f"{derivation.shapes[name]}"
             )
+        if not np.isfinite(array).all():
+            raise UnmixError(f"fixed parameter {name!r} is not finite: give numbers")
         held[name] = array
+    if held:
+        inside = derivation.space.unconstrain(
+            {**derivation.space.constrain(derivation.space.initial), **held}
+        )
+        for name in held:
+            back = derivation.space.constrain(inside)[name]
+            if not np.allclose(back, held[name], rtol=1e-6, atol=1e-12):
+                raise UnmixError(
+                    f"fixed parameter {name!r} lies outside what the model allows (a scale must be "
+                    "positive, weights sum to one, an ordering hold): choose other values"
+                )
     local = [name for name in derivation.local if name not in held]
     if local:
         raise UnmixError(

@@ -22,13 +22,14 @@ from unmix.derive import Derivation, derive
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError, UnmixWarning
 from unmix.fingerprint import fingerprint
+from unmix.infer.labellings import unvisited_labelling
 from unmix.infer.nuts import run_nuts, start_points
 from unmix.infer.pymc_steps import run_pymc
 from unmix.recipe import recipe_of
 
 Method = Literal["nuts", "pymc"]
 # Vehtari et al. 2021, Bayesian Analysis 16:667, on quantities that labels cannot change.
-R_HAT = 1.01
+R_HAT, CLEARLY = 1.01, 1.05
 
 
 def sample(
@@ -106,12 +107,16 @@ def sample(
             derivation, draws=draws, tune=tune, chains=chains, cores=cores,
             seed=sampler_seed, progress=progress, **kwargs,
         )  # fmt: skip
-        reference = None
+        reference = None if em is None else start_points(derivation, em, generator)[1]
         reason = "asked for: z in the chain, independent of the derived table"
     else:
         raise UnmixError(f"method is {method!r}: give 'nuts' or 'pymc'")
+    parts = {n: stats.attrs.pop(n) for n in list(stats.attrs) if n.startswith("seconds_")}
     stack = stack_theta(derivation, posterior)
+    drawing = time.perf_counter()
     assigned = assign_draws(derivation, stack, generator if counted is None else None, reference)
+    if counted is None:
+        parts["seconds_drawing_z"] = time.perf_counter() - drawing
     z = assigned.z if counted is None else counted.astype(z_dtype(derivation.n_components))
     assert z is not None  # drawn above where it was not counted
     tree = _tree(derivation, posterior, stats, z, assigned)
@@ -129,9 +134,11 @@ def sample(
         "fingerprint": fingerprint(derivation),
         "deterministics_left_out": ", ".join(left_out),
         "seconds": time.perf_counter() - begun,
+        **parts,
         "interrupted": int(interrupted),
     }
     _say_aloud(tree, draws)
+    _say_labelling(derivation, posterior)
     return tree
 
 
@@ -190,6 +197,26 @@ def observed_data(derivation: Derivation) -> xr.Dataset:
     return xr.Dataset(variables, coords=coords)
 
 
+def _say_labelling(derivation: Derivation, posterior: xr.Dataset) -> None:
+    """Warn where chains sat in one of several plausible labellings."""
+    found = unvisited_labelling(
+        derivation,
+        stack_theta(derivation, posterior),
+        stack_theta(derivation, posterior, derivation.parameters),
+    )
+    if found is None:
+        return
+    i, j, cost = (*(derivation.component_labels[c] for c in found[:2]), found[2])
+    warnings.warn(
+        f"the prior hardly tells components {i} and {j} apart (swapping them costs {cost:.1f} "
+        "log-density units) and no chain moved between the two labellings: responsibilities hold "
+        "for the labelling that the chains sat in, and its weight is not known; make the priors "
+        "of these components equal, or clearly different",
+        UnmixWarning,
+        stacklevel=3,
+    )
+
+
 def _say_aloud(tree: xr.DataTree, draws: int) -> None:
     """Warn of what a reader of the numbers must know."""
     stats = tree["sample_stats"].to_dataset()
@@ -210,7 +237,8 @@ def _say_aloud(tree: xr.DataTree, draws: int) -> None:
         if float(free.to_array().std()) > 0:
             r_hat = az.rhat(free)
             worst = max(float(v) for v in r_hat.data_vars.values())
-            if worst > R_HAT:
+            few = min(float(v) for v in az.ess(free).data_vars.values()) < 400
+            if worst > CLEARLY or (worst > R_HAT and few):
                 warnings.warn(
                     f"chains disagree (R-hat {worst:.3f} on quantities that labels cannot "
                     "change): draw more, or look at the chains one by one; weights of separate "

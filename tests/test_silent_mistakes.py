@@ -1,0 +1,244 @@
+"""Ways to a wrong number that nothing used to notice: each is now refused, or answered rightly."""
+
+import numpy as np
+import pymc as pm
+import pytest
+import xarray as xr
+from registry import built
+
+import unmix
+
+X = np.concatenate([np.linspace(-3, -1, 6), np.linspace(1, 3, 6)])
+THETA = {"w": [0.4, 0.6], "mu": [-2.0, 2.0]}
+
+
+def mixture(mean=lambda z, mu: mu[z], x=X, **data):
+    with pm.Model() as model:
+        for name, value in data.items():
+            pm.Data(name, value)
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        z = pm.Categorical("z", w, shape=len(x))
+        pm.Normal("x", mean(z, mu), 1.0, observed=x)
+    return model
+
+
+# -- units ----
+
+
+@pytest.mark.parametrize("unit", [1e9, 1e12])
+def test_component_axes_are_found_in_any_unit(unit):
+    rng = np.random.default_rng(0)
+    y = unit * np.concatenate([rng.normal(-2, 0.5, 40), rng.normal(2, 1.5, 80)])
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        s = pm.HalfNormal("s", 1, shape=2)
+        z = pm.Categorical("z", w, shape=120)
+        pm.Normal("y", mu[z], s[z], observed=y)
+    derivation = unmix.derive(model)
+    assert derivation.components.axes == {"w": 0, "mu": 0, "s": 0}
+    assert derivation.components.symmetry == ((0, 1),)
+    result = unmix.em(model, rng=0, starts=4, progress=False)
+    # The same number by the same sums, before and after components were put in order.
+    assert abs(result.log_likelihood - result.objective) < 1e-9 * abs(result.objective)
+    assert float(result.theta["mu"][0]) < float(result.theta["mu"][1])
+
+
+def test_one_far_row_does_not_hide_the_components():
+    derivation = unmix.derive(mixture(x=np.append(X, 1e9)))
+    assert derivation.components.axes == {"w": 0, "mu": 0}
+    assert derivation.components.symmetry == ((0, 1),)
+
+
+# -- new rows ----
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_an_array_that_is_no_pm_data_keeps_its_old_rows(rows):
+    model = mixture(lambda z, mu: mu[z] * np.linspace(-1, 1, 12))
+    with pytest.raises(unmix.UnmixError, match=r"pm\.Data|second model"):
+        unmix.bayes_rule(model, THETA, new={"x": np.ones(rows)})
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ({"x": np.zeros(3), "t": [0.5, 0.5, 0.5]}, "'t' are 0.5 in row 0"),
+        ({"x": [1.0, np.nan]}, "'x' are nan in row 1"),
+        ({"x": ["1", "a"]}, "'x' are not numbers"),
+        ({"x": np.zeros((2, 2))}, "'x' have 2 dims"),
+        ({"x": []}, "'x' have no rows"),
+        ({"x": np.ma.masked_array([1.0, 99.0], mask=[False, True])}, "masked"),
+    ],
+)
+def test_new_rows_that_would_be_read_as_others(new, words):
+    model = mixture(lambda z, mu: mu[z] * model_data("t"), t=np.arange(12))
+    with pytest.raises(unmix.UnmixError, match=words):
+        unmix.bayes_rule(model, THETA, new=new)
+
+
+def model_data(name):
+    return pm.modelcontext(None)[name]
+
+
+def test_counts_are_whole():
+    with pytest.raises(unmix.UnmixError, match=r"'x' are 1\.7 in row 0"):
+        unmix.bayes_rule(
+            built("poisson"), {"w": [0.2, 0.3, 0.5], "rate": [1.0, 2.0, 3.0]}, new={"x": [1.7, 1]}
+        )
+
+
+def test_new_rows_do_not_borrow_the_labels_of_the_old_ones():
+    with pm.Model(coords={"obs": [f"p{i}" for i in range(12)]}) as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        z = pm.Categorical("z", w, dims="obs")
+        pm.Normal("x", mu[z], 1.0, observed=X, dims="obs")
+    assert unmix.bayes_rule(model, THETA)["obs"].values[0] == "p0"
+    assert unmix.bayes_rule(model, THETA, new={"x": X})["obs"].values[0] == 0
+
+
+# -- θ ----
+
+
+@pytest.mark.parametrize(
+    ("theta", "words"),
+    [
+        ({**THETA, "w": [1.0, 2.0]}, "sum to 3"),
+        ({**THETA, "w": [1.2, -0.2]}, "sum to"),
+    ],
+)
+def test_weights_are_weights(theta, words):
+    with pytest.raises(unmix.UnmixError, match=words):
+        unmix.bayes_rule(mixture(), theta)
+
+
+def test_a_negative_scale_is_one_sentence():
+    with pytest.raises(unmix.UnmixError, match="breaks a constraint"):
+        unmix.bayes_rule(built("normal"), {**THETA, "sigma": [1.0, -1.0]})
+
+
+@pytest.mark.parametrize("value", [[1.0, 2.0], [np.nan, 1.0]])
+def test_fixed_weights_are_weights(value):
+    with pytest.raises(unmix.UnmixError, match="fixed parameter 'w'"):
+        unmix.em(mixture(), fixed={"w": value}, progress=False)
+
+
+def test_a_model_that_grew_is_derived_again():
+    model = mixture()
+    before = unmix.bayes_rule(model, THETA)["responsibility"].values
+    with model:
+        pm.Potential("preference", pm.math.switch(pm.math.eq(model["z"], 0), 3.0, 0.0))
+    after = unmix.bayes_rule(model, THETA)["responsibility"].values
+    odds = np.log(after[5, 0] / after[5, 1]) - np.log(before[5, 0] / before[5, 1])
+    assert abs(odds - 3.0) < 1e-9
+
+
+def test_dims_and_labels_are_read_by_name():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(20, 2)) + np.where(rng.random(20) < 0.5, 3, -3)[:, None]
+    with pm.Model(coords={"component": ["low", "high"], "feature": ["a", "b"]}) as model:
+        w = pm.Dirichlet("w", [1, 1], dims="component")
+        mu = pm.Normal("mu", 0, 3, dims=("component", "feature"))
+        z = pm.Categorical("z", w, shape=20)
+        pm.Normal("x", mu[z], 1.0, observed=rows)
+    dims = ("chain", "draw")
+    coords = {"component": ["low", "high"], "feature": ["a", "b"]}
+    fit = xr.Dataset(
+        {
+            "w": ((*dims, "component"), rng.dirichlet([3, 5], size=(1, 10))),
+            "mu": ((*dims, "component", "feature"), rng.normal(size=(1, 10, 2, 2))),
+        },
+        coords=coords,
+    )
+    expected = unmix.bayes_rule(model, fit)
+    turned = fit.transpose("chain", "draw", "feature", "component")
+    xr.testing.assert_equal(unmix.bayes_rule(model, turned), expected)
+    xr.testing.assert_equal(unmix.bayes_rule(model, fit.sortby("component")), expected)
+
+
+# -- groups of a tree ----
+
+
+def two_chains_apart():
+    """Two chains, one in each labelling, with z drawn from them."""
+    rng = np.random.default_rng(0)
+    mu = np.array([-2.0, 2.0]) + 0.05 * rng.standard_normal((2, 30, 2))
+    w = np.broadcast_to([0.45, 0.55], (2, 30, 2)).copy()
+    mu[1], w[1] = mu[1, :, ::-1].copy(), w[1, :, ::-1].copy()
+    dims = ("chain", "draw", "component")
+    samples = {"chain": [0, 1], "draw": np.arange(30)}
+    model = mixture()
+    posterior = xr.Dataset({"mu": (dims, mu), "w": (dims, w)}, coords=samples)
+    z = unmix.draw_assignments(model, posterior, rng=1)
+    permutation = np.broadcast_to([0, 1], (2, 30, 2)).copy()
+    permutation[1] = [1, 0]
+    alignment = xr.Dataset(
+        {"permutation": (dims, permutation), "margin": (dims[:2], np.ones((2, 30)))}, coords=samples
+    )
+    groups = {"posterior": posterior, "assignments": z, "alignment": alignment}
+    return model, groups, unmix.responsibilities(model, xr.DataTree.from_dict(groups))
+
+
+@pytest.mark.parametrize("what", ["aligned posterior", "permutation of zeros", "chains reversed"])
+def test_an_alignment_of_other_draws_is_not_used(what):
+    model, groups, right = two_chains_apart()
+    if what == "aligned posterior":
+        groups["posterior"] = unmix.align(model, xr.DataTree.from_dict(groups))
+        groups["posterior"] = groups["posterior"].assign_coords(chain=[0, 1], draw=np.arange(30))
+        del groups["assignments"]
+    elif what == "permutation of zeros":
+        groups["alignment"] = groups["alignment"] * 0
+    else:
+        groups["alignment"] = groups["alignment"].isel(chain=[1, 0]).assign_coords(chain=[0, 1])
+        groups["alignment"]["permutation"][0] = [0, 1]
+        groups["alignment"]["permutation"][0, :5] = [1, 0]
+    again = unmix.responsibilities(model, xr.DataTree.from_dict(groups))["responsibility"].values
+    # The labels of the whole may differ; averages of the same sixty draws do not.
+    best = min(np.abs(again - right["responsibility"].values[:, o]).max() for o in ([0, 1], [1, 0]))
+    assert best < 1e-12
+
+
+def test_draws_of_z_that_are_not_those_of_theta_are_refused():
+    model, groups, _ = two_chains_apart()
+    groups["posterior"] = groups["posterior"].isel(draw=slice(10, None))
+    del groups["alignment"]
+    with pytest.raises(unmix.UnmixError, match="'draw' differs"):
+        unmix.responsibilities(model, xr.DataTree.from_dict(groups))
+
+
+def test_z_in_another_order_of_rows_is_put_back():
+    model, groups, right = two_chains_apart()
+    groups["assignments"] = groups["assignments"].isel(obs=np.arange(12)[::-1])
+    again = unmix.responsibilities(model, xr.DataTree.from_dict(groups))
+    np.testing.assert_array_equal(again["assignment_frequency"], right["assignment_frequency"])
+
+
+# -- EM ----
+
+
+def test_a_saddle_is_no_start():
+    with pytest.raises(unmix.UnmixError, match="saddle"):
+        unmix.em(mixture(), start={"w": [0.5, 0.5], "mu": [0.0, 0.0]}, progress=False)
+
+
+def test_em_of_other_data_is_not_compared():
+    other = unmix.em(mixture(x=X + 3), rng=0, starts=2, progress=False)
+    draws = xr.Dataset(
+        {n: (("chain", "draw", "k"), np.tile(v, (1, 5, 1))) for n, v in THETA.items()}
+    )
+    with pytest.raises(unmix.UnmixError, match="is it a fit of other data"):
+        unmix.compare(mixture(), other, draws, mode=False)
+
+
+def test_duplicated_rows_with_a_shared_scale_collapse_with_a_status():
+    x = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        sigma = pm.HalfNormal("sigma", 1)
+        z = pm.Categorical("z", w, shape=6)
+        pm.Normal("x", mu[z], sigma, observed=x)
+    result = unmix.em(model, rng=0, starts=2, progress=False)
+    assert result.status.name == "collapsed"
