@@ -80,6 +80,7 @@ def gaussian(
         )
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
+    components = int(components)
     values = rows.values
     low, high = values.min(axis=0), values.max(axis=0)
     centre = (low + high) / 2 if centre is None else centre

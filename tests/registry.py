@@ -436,6 +436,19 @@ def one_observation():
     return model
 
 
+@case(2, 12, {"w0": 0, "w": 1, "mu": 0}, em_left_out=("w0", "c"))
+def partially_pooled_weights():
+    group = np.repeat([0, 1, 2], 4)
+    with pm.Model() as model:
+        w0 = pm.Dirichlet("w0", np.ones(2))
+        c = pm.Gamma("c", 2, 0.1)
+        w = pm.Dirichlet("w", c * w0, shape=(3, 2))
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        z = pm.Categorical("z", w[group], shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+    return model
+
+
 @lru_cache
 def built(name: str) -> pm.Model:
     """The model, built once a session: PyTensor compiles slowly."""

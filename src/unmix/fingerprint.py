@@ -44,7 +44,7 @@ def require_same(derivation: Derivation, stored: str) -> None:
         "parameters": "the parameters",
         "components": "the number of components",
         "observations": "the number of observations",
-        "log_marginal": "the log marginal likelihood at a reference point (data or likelihood)",
+        "log_marginal": "its data or its likelihood",
     }
     for key, what in words.items():
         same = (
@@ -54,6 +54,6 @@ def require_same(derivation: Derivation, stored: str) -> None:
         )
         if not same:
             raise UnmixError(
-                f"this fit was made with another model: {what} differs "
-                f"({then.get(key)!r} then, {now[key]!r} now)"
+                f"this fit was made with another model: {what} differ"
+                + ("" if key == "log_marginal" else f" ({then.get(key)!r} then, {now[key]!r} now)")
             )

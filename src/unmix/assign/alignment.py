@@ -104,6 +104,8 @@ def component_matches(
     margin = group["margin"].values.reshape(-1)
     if len(permutation) != samples or np.any(np.sort(permutation, axis=1) != np.arange(k)):
         return None, None
+    if not fit["alignment"].attrs.get("identified", 1):
+        return permutation, margin  # no labels to contradict
     stack = stack_theta(derivation, fit)
     looks = np.unique(np.linspace(0, samples - 1, 32).astype(int))
     parts = []

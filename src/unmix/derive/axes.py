@@ -8,11 +8,12 @@ one component. Hyperparameters are reached through the priors of the parameters 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.derive.components import Theta
+from unmix.derive.components import Components, Theta
 
 Tables = Callable[[Theta], tuple[NDArray, NDArray]]
 
@@ -201,3 +202,57 @@ def _members_through_prior(
                 return None
             inherited.add(members[child])
     return inherited.pop() if len(inherited) == 1 else None
+
+
+def complete_axes(
+    found: Components,
+    prior_terms: Callable[[Theta], dict[str, NDArray]],
+    contains: Callable[[Theta], bool],
+    theta: Theta,
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    """Component axes of hyperparameters that a prior takes whole, as in w_g ~ Dirichlet(c w_0).
+
+    There no entry of the log-density belongs to one component, and what tells is invariance: an
+    axis of length K is a component axis when swapping components leaves the priors unchanged with
+    it, and does not without it.
+    """
+    axes, members = dict(found.axes), dict(found.members)
+    k = found.n_components
+    for name, value in theta.items():
+        for axis in [a for a, n in enumerate(value.shape) if n == k and name not in axes]:
+            trial = replace(
+                found, axes={**axes, name: axis}, members={**members, name: tuple(range(k))}
+            )
+            without = replace(found, axes=axes, members=members)
+            swaps = [_swapped(i, i + 1, k) for i in range(k - 1)]
+            if all(
+                _prior_unchanged(trial, prior_terms, contains, theta, swap)
+                and not _prior_unchanged(without, prior_terms, contains, theta, swap)
+                for swap in swaps
+            ):
+                axes[name], members[name] = axis, tuple(range(k))
+    return axes, members
+
+
+def _swapped(i: int, j: int, k: int) -> NDArray:
+    order = np.arange(k)
+    order[[i, j]] = j, i
+    return order
+
+
+def _prior_unchanged(
+    components: Components,
+    prior_terms: Callable[[Theta], dict[str, NDArray]],
+    contains: Callable[[Theta], bool],
+    theta: Theta,
+    swap: NDArray,
+) -> bool:
+    try:
+        moved = components.permute(theta, swap)
+    except ValueError:
+        return False
+    if not contains(moved):
+        return False
+    before = sum(float(np.sum(v)) for v in prior_terms(theta).values())
+    after = sum(float(np.sum(v)) for v in prior_terms(moved).values())
+    return bool(abs(after - before) <= 1e-10 * (1.0 + abs(before)))

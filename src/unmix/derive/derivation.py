@@ -23,7 +23,7 @@ from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components
 from unmix.derive.follow import in_step
 from unmix.derive.latent import Latent
-from unmix.derive.newdata import rows_left_behind, rows_of
+from unmix.derive.newdata import as_rows_by_name, rows_left_behind, rows_of
 from unmix.derive.opened import Opened, freeze_data
 from unmix.derive.space import Space
 from unmix.derive.table import TableGraph, build_table
@@ -258,6 +258,7 @@ class Derivation:
                         "both with the same parameters"
                     )
             return replace(other, components=self.components)
+        new = as_rows_by_name(self, new)
         z_shape = rows_of(self, new)
         data = freeze_data(self.opened, new)
         theta = self.space.jittered(np.random.default_rng(1))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.sharedvar import TensorSharedVariable
 
-from unmix.derive.axes import find_axes, spread_axes
+from unmix.derive.axes import complete_axes, find_axes, spread_axes
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components, pair_families
 from unmix.derive.derivation import Derivation, Theta
@@ -87,6 +87,11 @@ def _derive(model: pm.Model) -> Derivation:
             f"nothing in the model depends on {opened.latent.name!r}: use it to index the "
             f"likelihood's parameters, as in mu[{opened.latent.name}]"
         )
+    if not model.observed_RVs and not model.potentials:
+        raise UnmixError(
+            f"the model has no observed variable, so there are no rows to assign: give "
+            f"{', '.join(repr(n) for n in opened.assignment_terms)} its data with observed=..."
+        )
     data = freeze_data(opened)
     space = Space(opened, data)
     rng = np.random.default_rng(20261122)
@@ -134,6 +139,9 @@ def _find_components(derivation: Derivation, first: Theta, second: Theta) -> Com
     axes, members = spread_axes(axes, members, prior_terms, dict(first), dict(second))
     families = pair_families(owners, dict(first), k)
     found = Components(axes, members, families, (), k)
+    if k > 1 and len(axes) < len(first):
+        axes, members = complete_axes(found, prior_terms, derivation.space.contains, dict(first))
+        found = replace(found, axes=axes, members=members)
     points = [(dict(t), likeliest(t)) for t in (first, second)]
     symmetry = find_symmetry(derivation.elements, derivation.space.contains, found, points)
     return replace(found, symmetry=symmetry)

@@ -1,7 +1,7 @@
 """How many assignments there are on new rows, told from the arrays that replace the old ones."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,48 @@ from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
     from unmix.derive.derivation import Derivation
+
+
+def as_rows_by_name(derivation: "Derivation", new: Any) -> dict[str, Any]:
+    """New data as arrays by name, with a frame's columns in the order of the model's features.
+
+    Rows alone, without a name, are those of the observed variable where there is only one.
+
+    Raises
+    ------
+    UnmixError
+        If rows have no name and the model has several observed variables, or a frame lacks one of
+        the model's features.
+    """
+    opened = derivation.opened
+    names = [name for name in opened.assignment_terms if name in opened.observed]
+    if not isinstance(new, Mapping):
+        if len(names) != 1:
+            raise UnmixError(
+                "new data need names: give a dict of arrays, with keys out of "
+                f"{', '.join(map(repr, [*opened.observed, *opened.shared_data]))}"
+            )
+        new = {names[0]: new}
+    arrays = {}
+    for name, value in new.items():
+        if hasattr(value, "columns") and hasattr(value, "to_numpy"):
+            kept = {**opened.shared_data, **opened.observed}.get(name)
+            declared: list[Any] = list(derivation.model.named_vars_to_dims.get(name) or ())
+            last = str(declared[-1]) if len(declared) == 2 else ""
+            labels = derivation.model.coords.get(last) if last else None
+            if labels is not None:
+                missing = [str(f) for f in labels if f not in set(map(str, value.columns))]
+                if missing:
+                    raise UnmixError(
+                        f"new data {name!r} have no column {missing[0]!r}: the model's features "
+                        f"are {', '.join(map(str, labels))}"
+                    )
+                value = value.set_axis(list(map(str, value.columns)), axis=1)[list(labels)]
+            value = value.to_numpy()
+            if kept is not None and kept.type.ndim == 1 and value.ndim == 2 and value.shape[1] == 1:
+                value = value[:, 0]
+        arrays[str(name)] = value
+    return arrays
 
 
 def rows_left_behind(derivation: "Derivation", n: int) -> str:

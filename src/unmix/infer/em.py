@@ -7,6 +7,7 @@ JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
 
 import time
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_result import EMResult
 from unmix.infer.em_run import IMPROPER, ROUGH, Run, flat_directions, m_step, polish, run
+from unmix.infer.labellings import swap_cost
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.progress import progress_bar
 from unmix.infer.starts import distinct_rows, observed_features, start_responsibilities
@@ -244,15 +246,32 @@ def _describe(best: Run, table: xr.Dataset, flat: int) -> Status:
 
 
 def in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDArray]:
-    """Components by increasing mean of the first feature, within the model's symmetry."""
-    r = best.responsibility
+    """Put components in order, by permutations that leave the likelihood as it is.
+
+    Exchangeable components go by increasing mean of the first feature. Where only the priors tell
+    components apart, the likelihood has no say in their order: it is the one that the priors
+    prefer.
+    """
+    theta, r = best.theta, best.responsibility
     features = observed_features(derivation)
-    if not derivation.components.symmetric or not features.shape[1]:
-        return best.theta, r
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (r.T @ features[:, 0]) / r.sum(axis=0)
-    order = np.arange(derivation.n_components)
-    for block in derivation.components.symmetry:
-        members = np.array(block)
-        order[members] = members[np.argsort(mean[members], kind="stable")]
-    return derivation.components.permute(best.theta, order), r[:, order]
+    k = derivation.n_components
+    if derivation.components.symmetric and features.shape[1]:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = (r.T @ features[:, 0]) / r.sum(axis=0)
+        order = np.arange(k)
+        for block in derivation.components.symmetry:
+            members = np.array(block)
+            order[members] = members[np.argsort(mean[members], kind="stable")]
+        theta, r = derivation.components.permute(theta, order), r[:, order]
+    block_of = {c: i for i, block in enumerate(derivation.components.symmetry) for c in block}
+    pairs = [(i, j) for i, j in combinations(range(k), 2) if block_of[i] != block_of[j]]
+    better = bool(pairs) and np.isfinite(best.objective)
+    while better:
+        better = False
+        for i, j in pairs:
+            if swap_cost(derivation, theta, i, j) < -1e-6:
+                order = np.arange(k)
+                order[[i, j]] = j, i
+                theta, r = derivation.components.permute(theta, order), r[:, order]
+                better = True
+    return theta, r

@@ -49,7 +49,9 @@ def unvisited_labelling(
     r = derivation.bayes(stack[looks]).responsibility
     reference = r[0]
     for i, j in pairs:
-        cost = min(_cost(derivation, everything.point(int(s)), i, j) for s in looks[:: LOOKS // 2])
+        cost = min(
+            swap_cost(derivation, everything.point(int(s)), i, j) for s in looks[:: LOOKS // 2]
+        )
         if cost > NEGLIGIBLE:
             continue
         swap = ((i, j), *((c,) for c in range(k) if c not in (i, j)))
@@ -59,15 +61,15 @@ def unvisited_labelling(
     return None
 
 
-def _cost(derivation: Derivation, theta: dict[str, np.ndarray], i: int, j: int) -> float:
+def swap_cost(derivation: Derivation, theta: dict[str, np.ndarray], i: int, j: int) -> float:
     """Log-density lost by swapping two components; infinite where the likelihood changes."""
     swap = np.arange(derivation.n_components)
     swap[[i, j]] = j, i
     try:
         moved = derivation.components.permute(theta, swap)
-    except ValueError:
-        return np.inf
-    if not derivation.space.contains(moved):
+        if not derivation.space.contains(moved):
+            return np.inf
+    except (ValueError, AssertionError, ArithmeticError):
         return np.inf
     both = {n: np.stack([theta[n], moved[n]]) for n in derivation.touched}
     joint = bayes.joint(*derivation.log_terms(both))
@@ -77,4 +79,5 @@ def _cost(derivation: Derivation, theta: dict[str, np.ndarray], i: int, j: int) 
     if not same.all():
         return np.inf  # different likelihoods: other components, not other names
     best = joint[0].argmax(axis=1)
-    return derivation.log_density(theta, best) - derivation.log_density(moved, swap[best])
+    cost = derivation.log_density(theta, best) - derivation.log_density(moved, swap[best])
+    return cost if np.isfinite(cost) else np.inf

@@ -239,7 +239,13 @@ def make_objective(
     local = [name for name in derivation.local if name not in held]
     if local:
         raise UnmixError(
-            f"EM sums out {derivation.latent.name!r} only, and {local[0]!r} is a second latent "
+            (
+                f"{local[0].removesuffix('_unobserved')!r} has missing values, which are further "
+                "latents: "
+                if local[0].endswith("_unobserved")
+                else ""
+            )
+            + f"EM sums out {derivation.latent.name!r} only, and {local[0]!r} is a second latent "
             f"whose density depends on {derivation.latent.name!r}: use unmix.sample"
         )
     if kind == "likelihood":

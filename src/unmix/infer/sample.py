@@ -4,12 +4,14 @@ Two roads: z summed out and then drawn exactly from each draw's θ (``"nuts"``),
 under PyMC's own steps (``"pymc"``). Both hand back the same tree.
 """
 
+import inspect
 import time
 import warnings
 from typing import Any, Literal
 
 import arviz as az
 import numpy as np
+import nutpie
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
@@ -89,6 +91,7 @@ def sample(
     for name, value, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
         if isinstance(value, bool) or value != int(value) or value < least:
             raise UnmixError(f"{name} is {value!r}: give a whole number, {least} or more")
+    _require_known(method, kwargs)
     derivation = derive(model)
     generator = np.random.default_rng(rng)
     seed = int(rng) if isinstance(rng, int | np.integer) else -1
@@ -140,6 +143,21 @@ def sample(
     _say_aloud(tree, draws)
     _say_labelling(derivation, posterior)
     return tree
+
+
+def _require_known(method: str, options: dict[str, Any]) -> None:
+    """Refuse an option that neither sampler knows, before anything is compiled."""
+    if method == "nuts":
+        settings = nutpie._lib.PyNutsSettings.Diag(0)
+        known = {*inspect.signature(nutpie.sample).parameters, *dir(settings)}
+    else:
+        known = set(inspect.signature(pm.sample).parameters)
+    for name in options:
+        if name not in known or name in ("seed", "random_seed"):
+            raise UnmixError(
+                f"sample has no option {name!r}: it takes draws, tune, chains, cores, rng (the "
+                "seed), em, progress, and the options of nutpie.sample or pymc.sample"
+            )
 
 
 def _tree(
