@@ -242,3 +242,55 @@ def test_duplicated_rows_with_a_shared_scale_collapse_with_a_status():
         pm.Normal("x", mu[z], sigma, observed=x)
     result = unmix.em(model, rng=0, starts=2, progress=False)
     assert result.status.name == "collapsed"
+
+
+# -- what a newcomer does ----
+
+
+def test_observed_was_forgotten():
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0)
+    with pytest.raises(unmix.UnmixError, match=r"'x' its data with observed="):
+        unmix.derive(model)
+
+
+def test_columns_of_new_rows_go_by_name():
+    frame = unmix.datasets.old_faithful()
+    model = unmix.models.gaussian(frame, 2, covariance="diagonal")
+    theta = {
+        "w": [0.4, 0.6],
+        "mu": [[2.0, 55.0], [4.3, 80.0]],
+        "sigma": [[0.3, 6.0], [0.4, 6.0]],
+    }
+    expected = unmix.bayes_rule(model, theta, new={"x": frame.iloc[:5]})
+    turned = frame.iloc[:5][["waiting", "eruptions"]]
+    xr.testing.assert_equal(unmix.bayes_rule(model, theta, new={"x": turned}), expected)
+    xr.testing.assert_equal(unmix.bayes_rule(model, theta, new=turned), expected)
+    with pytest.raises(unmix.UnmixError, match="no column 'eruptions'"):
+        unmix.bayes_rule(model, theta, new=frame[["waiting"]])
+
+
+@pytest.mark.parametrize("option", ["draw", "random_seed", "seed"])
+def test_options_of_sample_are_checked_before_anything_is_compiled(option):
+    with pytest.raises(unmix.UnmixError, match=f"no option '{option}'.*rng"):
+        unmix.sample(built("normal"), **{option: 1})
+
+
+def test_missing_cells_are_named_as_such():
+    with pytest.raises(unmix.UnmixError, match="'x' has missing values"):
+        unmix.em(built("masked_cells"), progress=False)
+
+
+def test_em_puts_components_where_the_priors_want_them():
+    """The likelihood has no say in the order; the declaration has."""
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", [2.0, -2.0], 0.5, shape=2)
+        z = pm.Categorical("z", w, shape=12)
+        pm.Normal("x", mu[z], 1.0, observed=X)
+    for seed in range(4):
+        result = unmix.em(model, rng=seed, starts=1, progress=False)
+        assert float(result.theta["mu"][0]) > 0 > float(result.theta["mu"][1])
