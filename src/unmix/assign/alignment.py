@@ -52,7 +52,9 @@ def stored_z(derivation: Derivation, fit: Any) -> NDArray | None:
             f"the fit's {name!r} has {z.shape[1]} elements and the model's has "
             f"{derivation.n_obs}: is this a fit of another model?"
         )
-    if z.min() < 0 or z.max() >= derivation.n_components or not np.all(z == np.floor(z)):
+    # Whole already where the type says so: comparing would copy what may be gigabytes.
+    whole = z.dtype.kind in "biu" or bool(np.all(z == np.floor(z)))
+    if z.min() < 0 or z.max() >= derivation.n_components or not whole:
         raise UnmixError(
             f"the fit's {name!r} holds {z.min()} to {z.max()}, and components are numbered 0 to "
             f"{derivation.n_components - 1}: is this a fit of another model?"
