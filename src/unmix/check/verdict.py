@@ -217,7 +217,7 @@ def judge(
         worst = min(failed, key=lambda o: (o.p_value, -abs(o.statistic)))
         verdict = "inconsistent"
         names = ", ".join(o.name for o in failed)
-        reason = f"Failed: {names}. Look for what {worst.name} is there for: {worst.catches}."
+        reason = f"Failed: {names}. The clearest, {worst.name}, points to {worst.catches}."
     elif not made or not smallest_effect <= largest_tolerated:
         verdict = "too little information"
         reason = (
