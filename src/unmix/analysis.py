@@ -137,7 +137,8 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
         )
     for name, seconds in post.attrs.items():
         if str(name).startswith("seconds_"):
-            work.stage.took(f"  of it {str(name).removeprefix('seconds_').replace('_', ' ')}", float(seconds))
+            part = str(name).removeprefix("seconds_").replace("_", " ")
+            work.stage.took(f"  of it {part}", float(seconds))
     work.save("fit", post)
     if post.attrs.get("interrupted"):
         kept = f"the {post['posterior'].sizes['draw']:,} draws of each chain so far"
