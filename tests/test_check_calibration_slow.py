@@ -3,7 +3,8 @@
 Null: right draws, 260 replicates of each kind of data. The number that a test at nominal 5 % or 1 %
 rejects must not be beyond three standard errors of a binomial at that rate, by its exact tail: a
 chance of .00135 for each of some 150 numbers looked at, so that one in six choices of seeds would
-fail somewhere if every rate were exactly nominal. Many are far below, being bounds; seeds are fixed.
+fail somewhere if every rate were exactly nominal. Many are far below, being bounds; seeds are
+fixed.
 
 Power: the share of 40 replicates of each mutant that is called inconsistent at 1 % over all tests.
 """
