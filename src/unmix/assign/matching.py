@@ -98,8 +98,3 @@ def verdict(margin: NDArray[np.float64], symmetric: bool) -> tuple[bool, str]:
         "matched to a reference within the model's symmetry; in "
         f"{100 * open_share:.1f} % of the draws another labelling would do nearly as well"
     )
-
-
-def swap_axes_share(permutation: NDArray[np.int64]) -> float:
-    """Share of draws whose components are not in the reference's order."""
-    return float(np.mean(np.any(permutation != np.arange(permutation.shape[-1]), axis=-1)))

@@ -38,7 +38,7 @@ class Comparison:
     rows
         Dims obs, component: ``plug_in``, ``averaged``; dim obs: ``difference`` (largest over
         components), ``most_likely_em``, ``most_likely_mcmc``, ``changed``, ``over_confident``
-        (plug-in entropy below overlap's by more than it should: EM surer than the posterior),
+        (entropy of the averaged minus that of the plug-in, nats: how much surer EM is),
         ``overlap``, ``parameter_uncertainty``.
     seconds
         Time taken by each.
@@ -100,10 +100,8 @@ def compare(
         raise UnmixError("the second argument holds draws: give the EM result there, draws third")
     terms = derivation.bayes(point.values)
     plug_in = terms.responsibility[0]
-    total = make_objective(derivation, "likelihood", None).log_likelihood(
-        {**derivation.space.constrain(derivation.space.initial),
-         **{n: v[0] for n, v in point.values.items()}}
-    ) if not derivation.local else float(terms.log_marginal.sum())  # fmt: skip
+    objective = make_objective(derivation, "likelihood", None)
+    total = objective.log_likelihood({**objective.initial, **point.point(0)})
     if not np.isclose(total, em_result.log_likelihood, rtol=1e-8, atol=1e-6):
         raise UnmixError(
             f"the EM result has log-likelihood {em_result.log_likelihood:.6f} and its parameters "

@@ -77,8 +77,10 @@ def verify(
             full, size = _difference(moved, base)
             with np.errstate(invalid="ignore"):
                 table = float(np.sum(log_joint[rows, z] - log_joint[rows, best]))
+            if np.isnan(full):
+                continue  # both ends impossible: nothing was compared, so nothing is counted
             points += 1
-            if np.isnan(full) or (np.isinf(full) and full == table):
+            if np.isinf(full) and full == table:
                 continue
             error = abs(full - table) / size
             if not error <= RELATIVE:
@@ -88,6 +90,12 @@ def verify(
                     f"{abs(full - table):.3g}, so it is not used: please report this model"
                 )
             worst = max(worst, error)
+    if not points:
+        raise UnmixError(
+            f"no assignment of {derivation.latent.name!r} has positive density at the points "
+            "tried, so the table cannot be checked: give the model initvals at which its data are "
+            "possible"
+        )
     return Verification(points, worst)
 
 
