@@ -9,9 +9,10 @@ from registry import built, derived
 
 import unmix
 from unmix.assign import quantiles
-from unmix.assign.drawing import draw_z, z_dtype
+from unmix.assign.drawing import draw_z
 from unmix.assign.matching import match, verdict
 from unmix.derive import bayes
+from unmix.derive.latent import z_dtype
 
 
 def draws_of(name, chains=2, draws=30, seed=0, spread=0.05, switch=True):

@@ -7,11 +7,12 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmix.assign.drawing import draw_z, z_dtype
+from unmix.assign.drawing import draw_z
 from unmix.assign.draws import assign_draws
 from unmix.assign.matching import OPEN_MARGIN, match, verdict
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, derive
+from unmix.derive.latent import z_dtype
 from unmix.derive.theta import as_dataset, in_order_of, stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same

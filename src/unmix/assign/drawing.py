@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.derive.latent import z_dtype
+
 
 def draw_z(
     responsibility: NDArray[np.float64], rng: np.random.Generator
@@ -31,8 +33,3 @@ def draw_z(
         z += (u >= cumulated).astype(z.dtype)
         last_possible = np.where(responsibility[..., j] > 0, z.dtype.type(j), last_possible)
     return np.minimum(z, last_possible)
-
-
-def z_dtype(k: int) -> np.dtype:
-    """Smallest unsigned integer type for K components: one byte up to 256."""
-    return np.min_scalar_type(max(0, k - 1))

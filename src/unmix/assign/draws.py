@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.assign.drawing import draw_z, z_dtype
+from unmix.assign.drawing import draw_z
 from unmix.assign.matching import match
 from unmix.assign.stream import reference_responsibility, stream
 from unmix.derive import Derivation
+from unmix.derive.latent import z_dtype
 from unmix.derive.theta import Stack
 
 

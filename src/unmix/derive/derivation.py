@@ -8,7 +8,7 @@ leave the model unchanged. `unmix.derive.deriving` makes one and checks it.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pymc as pm
@@ -29,6 +29,10 @@ from unmix.derive.space import Space
 from unmix.derive.table import TableGraph, build_table
 from unmix.derive.verify import Verification
 from unmix.errors import UnmixError
+
+if TYPE_CHECKING:
+    from unmix.onepass.onepass import OnePass
+    from unmix.onepass.recognise import Recognised
 
 Theta = Mapping[str, NDArray]
 
@@ -133,10 +137,42 @@ class Derivation:
             return np.asarray(coords)
         return np.arange(self.n_obs)
 
+    @cached_property
+    def recognised(self) -> "Recognised | str":
+        """What the pass over the data needs to know of the model; or why it does not apply."""
+        # Here, because Numba and the families take a while to import and not all need them.
+        from unmix.onepass.recognise import NotRecognised, recognise
+
+        try:
+            return recognise(self)
+        except NotRecognised as reason:
+            return str(reason)
+
+    @cached_property
+    def onepass(self) -> "OnePass | None":
+        """The compiled pass over the data; None where the model takes the general road.
+
+        Held to the derived table, at two points, before it is handed out.
+        """
+        from unmix.onepass.onepass import OnePass
+        from unmix.onepass.verify import require_table
+
+        if isinstance(self.recognised, str):
+            return None
+        onepass = OnePass(self.recognised)
+        require_table(self, onepass)
+        return onepass
+
     @property
     def road(self) -> str:
-        """Which road evaluates the table."""
-        return "general: the derived graph, evaluated over observations with NumPy"
+        """Which road the data are taken along, and why."""
+        if isinstance(self.recognised, str):
+            return f"general, NumPy over the derived table: {self.recognised}"
+        families = ", ".join(dict.fromkeys(t.family.name for t in self.recognised.terms))
+        return (
+            f"fast, one compiled pass over the data: {families} given {self.latent.name}, with "
+            "parameters that no row changes"
+        )
 
     # -- the table ---------------------------------------------------------------------------
 

@@ -104,3 +104,8 @@ def explicit_rewrite(model: pm.Model, rv: TensorVariable) -> str:
         f'    z = pm.Categorical("z", {w}, shape={shape[0]})\n'
         f"    {likelihood}"
     )
+
+
+def z_dtype(k: int) -> np.dtype:
+    """Smallest unsigned integer type for K components: one byte up to 256."""
+    return np.min_scalar_type(max(0, k - 1))

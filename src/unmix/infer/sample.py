@@ -17,10 +17,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import unmix
-from unmix.assign.drawing import z_dtype
 from unmix.assign.draws import Assigned, assign_draws
 from unmix.assign.matching import verdict
 from unmix.derive import Derivation, derive
+from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError, UnmixWarning
 from unmix.fingerprint import fingerprint

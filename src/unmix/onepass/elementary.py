@@ -1,0 +1,113 @@
+"""Scalar functions that LLVM turns into vector instructions: exp, log, and uniform numbers.
+
+The library versions of exp and log are calls, and a call keeps a loop from being vectorised. These
+are branch-free: argument reduction by the bits of a double, then a polynomial (Muller 2016,
+Elementary Functions, chapters 5 and 6). Both are within two units in the last place on the range
+that a mixture needs (tested).
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+# Sums may be taken in any order, products and sums fused; NaN and infinities keep their meaning.
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+# The argument reduction lives off (t + c) − c not being simplified away.
+EXACT = {"contract", "nsz"}
+
+jit = nb.njit(fastmath=FAST, error_model="numpy", nogil=True)
+
+
+def _to_bits(context: Any, x: Any) -> Any:
+    """The 64 bits of a double as an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), generate
+
+
+def _to_double(context: Any, x: Any) -> Any:
+    """The double with these 64 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), generate
+
+
+_bits: Any = intrinsic(_to_bits)
+_double: Any = intrinsic(_to_double)
+
+
+@nb.njit(fastmath=EXACT, error_model="numpy")
+def exp(x: float) -> float:
+    """exp(x) for x ≤ 0 (and up to 700); zero below −708, where doubles lose their digits."""
+    inside = -708.0 if x < -708.0 else x
+    # Adding 1.5 · 2^52 leaves the nearest integer of x / log 2 in the low bits.
+    t = inside * 1.4426950408889634 + 6755399441055744.0
+    k = t - 6755399441055744.0
+    r = inside - k * 0.693147180369123816490
+    r = r - k * 1.90821492927058770002e-10
+    p = 1.6059043836821613e-10  # 1 / 13!, and so on down to 1 / 0!
+    p = p * r + 2.08767569878681e-09
+    p = p * r + 2.505210838544172e-08
+    p = p * r + 2.755731922398589e-07
+    p = p * r + 2.7557319223985893e-06
+    p = p * r + 2.48015873015873e-05
+    p = p * r + 1.984126984126984e-04
+    p = p * r + 1.3888888888888889e-03
+    p = p * r + 8.333333333333333e-03
+    p = p * r + 4.1666666666666664e-02
+    p = p * r + 0.16666666666666666
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    result = _double(_bits(p) + (_bits(t) << 52))
+    return 0.0 if x < -708.0 else result
+
+
+@nb.njit(fastmath=EXACT, error_model="numpy")
+def log(x: float) -> float:
+    """log(x) for normal positive x; −inf at zero; infinity and NaN as they came."""
+    # x = 2^e m with m in [√½, √2).
+    bits = _bits(x)
+    shifted = bits - 4604544271217802189  # the bits of √½
+    e = shifted >> 52
+    f = _double(bits - (e << 52)) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    # 2 artanh(s) = 2 (s + s³/3 + s⁵/5 + …), |s| ≤ 0.1716
+    p = 2.0 / 23
+    p = p * z + 2.0 / 21
+    p = p * z + 2.0 / 19
+    p = p * z + 2.0 / 17
+    p = p * z + 2.0 / 15
+    p = p * z + 2.0 / 13
+    p = p * z + 2.0 / 11
+    p = p * z + 2.0 / 9
+    p = p * z + 2.0 / 7
+    p = p * z + 2.0 / 5
+    p = p * z + 2.0 / 3
+    n = np.float64(e)
+    result = n * 0.693147180369123816490 + (2.0 * s + (s * z * p + n * 1.90821492927058770002e-10))
+    result = -np.inf if x == 0.0 else result
+    return result if x < np.inf else x
+
+
+@nb.njit(error_model="numpy")
+def uniform(key: np.uint64, row: int) -> float:
+    """A uniform number in [0, 1) for a row, a function of key and row alone.
+
+    SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), so that neither threads nor the order of rows
+    change what is drawn.
+    """
+    s = key + np.uint64(row) * np.uint64(0x9E3779B97F4A7C15)
+    s = (s ^ (s >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    s = (s ^ (s >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    s = s ^ (s >> np.uint64(31))
+    return np.float64(s >> np.uint64(11)) * 1.1102230246251565e-16

@@ -1,0 +1,86 @@
+"""What a family of densities has to say to take part in the pass.
+
+A family is one small file: four plain loops for Numba (`log_density`, `statistics`, `maximise`,
+and nothing else touches the data), and one class that tells PyTensor how the model's parameters
+become the numbers those loops read. It is entered in `unmix.onepass.families` and in the dispatch
+of `unmix.onepass.kernel`.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+Graph = Any  # a PyTensor variable; PyTensor ships no types that arithmetic passes
+
+
+class Family(ABC):
+    """How one family of likelihoods is read from a model's graph.
+
+    Attributes
+    ----------
+    code
+        Its number in the dispatch of the kernel.
+    name
+        What it is called.
+    op
+        The class of random variables that it covers.
+    event
+        Number of trailing dims of the observed variable that form one event (1 for MvNormal).
+    own
+        Number of trailing dims of each parameter that are its own, beside those of the rows.
+    """
+
+    code: ClassVar[int]
+    name: ClassVar[str]
+    op: ClassVar[type]
+    event: ClassVar[int] = 0
+    own: ClassVar[tuple[int, ...]] = (0,)
+
+    @abstractmethod
+    def n_parameters(self, d: int) -> int:
+        """Length of one component's row of packed parameters, for d columns."""
+
+    @abstractmethod
+    def n_statistics(self, d: int) -> int:
+        """Length of one component's row of statistics, for d columns."""
+
+    @abstractmethod
+    def pack(self, parameters: list[Graph], k: int, d: int) -> Graph:
+        """Packed parameters (component, n_parameters) from the distribution's own.
+
+        Those come as (K or 1, d or 1, …): rows are gone, as no parameter depends on them.
+        """
+
+    @abstractmethod
+    def expected(self, packed: Graph, n: Graph, s: Graph, centre: Graph, d: int) -> Graph:
+        """Σ_i r_ik log p(x_i | k) for each component, from the statistics, without base measure.
+
+        ``centre`` are the packed parameters that the statistics were computed with. At
+        ``packed = centre`` the gradient over ``packed`` is that of the log marginal likelihood
+        (Fisher's identity).
+        """
+
+    @abstractmethod
+    def neutral(self, x: NDArray) -> NDArray:
+        """Packed parameters of one component fitted to columns x (d, obs), to centre sums at."""
+
+    def log_base(self, x: NDArray) -> NDArray | None:
+        """The part of log p(x_i | k) that no parameter enters, (obs,); None where it is zero."""
+        return None
+
+    def columns(self, x: NDArray) -> NDArray:
+        """Observed values (obs, d) as the numbers that the kernel reads, same shape.
+
+        Raises
+        ------
+        ValueError
+            For values outside the family's support: the table has −inf there and the pass cannot.
+        """
+        return x
+
+
+def over_features(graph: Graph, k: int, d: int) -> Graph:
+    """A parameter (K or 1, d or 1) as (component, feature)."""
+    return pt.broadcast_to(graph, (k, d))

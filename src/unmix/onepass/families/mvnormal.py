@@ -1,0 +1,299 @@
+r"""Multivariate normal features with full covariances.
+
+    log p(x | k) = −½ |L⁻¹ (x − μ)|² − log det L − ½ d log 2π,     Σ_k = L Lᵀ
+
+Parameters: μ (d), the lower triangle of L⁻¹ row by row (d (d + 1) / 2), and the constant.
+Statistics, about the μ they were computed with: Σ r (x − μ) (d) and the lower triangle of
+Σ r (x − μ)(x − μ)ᵀ. Whitened residuals keep their digits whatever the scale of Σ.
+"""
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.tensor.linalg import solve_triangular
+from pytensor.tensor.random.basic import MvNormalRV
+
+from unmix.onepass.elementary import jit
+from unmix.onepass.families.family import Family, Graph
+from unmix.onepass.families.normal import HALF_LOG_2_PI
+
+
+@jit
+def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
+    """Add log p(x_i | k) of a block of rows to ``row``."""
+    t = d + d * (d + 1) // 2
+    c = p[t]
+    if d == 2:  # everything in registers
+        x0, x1 = x[0], x[1]
+        m0, m1, a, b, e = p[0], p[1], p[2], p[3], p[4]
+        for i in range(m):
+            u, v = x0[i] - m0, x1[i] - m1
+            y0, y1 = a * u, b * u + e * v
+            row[i] += c - 0.5 * (y0 * y0 + y1 * y1)
+        return
+    square, y0, y1 = work[d], work[d + 1], work[d + 2]
+    for j in range(d):
+        xj, uj, mean = x[j], work[j], p[j]
+        for i in range(m):
+            uj[i] = xj[i] - mean
+    for i in range(m):
+        square[i] = 0.0
+    # Two rows of L⁻¹ and four columns at a time: each load is used twice, each store eight times.
+    first = 0
+    while first + 1 < d:
+        la = d + first * (first + 1) // 2
+        lb = la + first + 1
+        for i in range(m):
+            y0[i] = 0.0
+            y1[i] = 0.0
+        j = 0
+        while j + 4 <= first + 1:
+            u0, u1, u2, u3 = work[j], work[j + 1], work[j + 2], work[j + 3]
+            a0, a1, a2, a3 = p[la + j], p[la + j + 1], p[la + j + 2], p[la + j + 3]
+            b0, b1, b2, b3 = p[lb + j], p[lb + j + 1], p[lb + j + 2], p[lb + j + 3]
+            for i in range(m):
+                y0[i] += a0 * u0[i] + a1 * u1[i] + a2 * u2[i] + a3 * u3[i]
+                y1[i] += b0 * u0[i] + b1 * u1[i] + b2 * u2[i] + b3 * u3[i]
+            j += 4
+        while j < first + 1:
+            u0, a0, b0 = work[j], p[la + j], p[lb + j]
+            for i in range(m):
+                y0[i] += a0 * u0[i]
+                y1[i] += b0 * u0[i]
+            j += 1
+        u0, b0 = work[first + 1], p[lb + first + 1]
+        for i in range(m):
+            v = y1[i] + b0 * u0[i]
+            square[i] += y0[i] * y0[i] + v * v
+        first += 2
+    if first < d:
+        la = d + first * (first + 1) // 2
+        for i in range(m):
+            y0[i] = 0.0
+        for j in range(first + 1):
+            u0, a0 = work[j], p[la + j]
+            for i in range(m):
+                y0[i] += a0 * u0[i]
+        for i in range(m):
+            square[i] += y0[i] * y0[i]
+    for i in range(m):
+        row[i] += c - 0.5 * square[i]
+
+
+@jit
+def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
+    """Add the weighted sums of a block of rows to ``s``."""
+    if d == 2:
+        x0, x1 = x[0], x[1]
+        m0, m1 = p[0], p[1]
+        a0, a1, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(m):
+            u, v = x0[i] - m0, x1[i] - m1
+            ru, rv = r[i] * u, r[i] * v
+            a0 += ru
+            a1 += rv
+            b0 += ru * u
+            b1 += rv * u
+            b2 += rv * v
+        s[0] += a0
+        s[1] += a1
+        s[2] += b0
+        s[3] += b1
+        s[4] += b2
+        return
+    ra, rb = work[d + 1], work[d + 2]
+    for j in range(d):
+        xj, uj, mean = x[j], work[j], p[j]
+        for i in range(m):
+            uj[i] = xj[i] - mean
+    first = 0
+    while first < d:
+        second = min(first + 1, d - 1)
+        ua, ub = work[first], work[second]
+        a, b = 0.0, 0.0
+        for i in range(m):
+            v, w = r[i] * ua[i], r[i] * ub[i]
+            ra[i] = v
+            rb[i] = w
+            a += v
+            b += w
+        s[first] += a
+        if second > first:
+            s[second] += b
+        ta = d + first * (first + 1) // 2
+        tb = d + second * (second + 1) // 2
+        j = 0
+        while j + 4 <= first + 1:
+            u0, u1, u2, u3 = work[j], work[j + 1], work[j + 2], work[j + 3]
+            a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+            b0, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0
+            for i in range(m):
+                v, w = ra[i], rb[i]
+                a0 += v * u0[i]
+                a1 += v * u1[i]
+                a2 += v * u2[i]
+                a3 += v * u3[i]
+                b0 += w * u0[i]
+                b1 += w * u1[i]
+                b2 += w * u2[i]
+                b3 += w * u3[i]
+            s[ta + j] += a0
+            s[ta + j + 1] += a1
+            s[ta + j + 2] += a2
+            s[ta + j + 3] += a3
+            if second > first:
+                s[tb + j] += b0
+                s[tb + j + 1] += b1
+                s[tb + j + 2] += b2
+                s[tb + j + 3] += b3
+            j += 4
+        while j < first + 1:
+            u0 = work[j]
+            a, b = 0.0, 0.0
+            for i in range(m):
+                a += ra[i] * u0[i]
+                b += rb[i] * u0[i]
+            s[ta + j] += a
+            if second > first:
+                s[tb + j] += b
+            j += 1
+        if second > first:
+            b = 0.0
+            for i in range(m):
+                b += rb[i] * ub[i]
+            s[tb + second] += b
+        first += 2
+
+
+@jit
+def inverse_cholesky(covariance):  # type: ignore[no-untyped-def]
+    """L⁻¹ (lower) of a covariance L Lᵀ; NaN where it is not positive definite."""
+    d = len(covariance)
+    lower = np.zeros((d, d))
+    inverse = np.zeros((d, d))
+    for i in range(d):
+        for j in range(i + 1):
+            total = covariance[i, j]
+            for k in range(j):
+                total -= lower[i, k] * lower[j, k]
+            if i == j:
+                lower[i, i] = np.sqrt(total) if total > 0.0 else np.nan
+            else:
+                lower[i, j] = total / lower[j, j]
+    for i in range(d):
+        inverse[i, i] = 1.0 / lower[i, i]
+        for j in range(i):
+            total = 0.0
+            for k in range(j, i):
+                total -= lower[i, k] * inverse[k, j]
+            inverse[i, j] = total / lower[i, i]
+    return inverse
+
+
+@jit
+def floored(covariance, floor):  # type: ignore[no-untyped-def]
+    """The covariance with its eigenvalues, in units of ``floor``, raised to at least one.
+
+    That is the maximum of the likelihood over covariances Σ ⪰ diag(floor).
+    """
+    d = len(covariance)
+    scale = np.sqrt(floor)
+    unit = np.empty((d, d))
+    for i in range(d):
+        for j in range(d):
+            unit[i, j] = covariance[i, j] / (scale[i] * scale[j])
+    values, vectors = np.linalg.eigh(unit)
+    if values[0] > 1.0:
+        return covariance, 0
+    held = 0
+    for i in range(d):
+        if values[i] <= 1.0:
+            values[i] = 1.0
+            held += 1
+    raised = np.empty((d, d))
+    for i in range(d):
+        for j in range(d):
+            total = 0.0
+            for k in range(d):
+                total += vectors[i, k] * values[k] * vectors[j, k]
+            raised[i, j] = total * scale[i] * scale[j]
+    return raised, held
+
+
+@jit
+def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
+    """Parameters at which Σ r log p(x | k) is largest; how many directions the floor held."""
+    covariance = np.empty((d, d))
+    for i in range(d):
+        for j in range(i + 1):
+            v = s[d + i * (i + 1) // 2 + j] / n - (s[i] / n) * (s[j] / n)
+            covariance[i, j] = v
+            covariance[j, i] = v
+    held = 0
+    if floor[0] > 0.0:
+        covariance, held = floored(covariance, floor)
+    inverse = inverse_cholesky(covariance)
+    c = -d * HALF_LOG_2_PI
+    for i in range(d):
+        p[i] += s[i] / n
+        c += np.log(inverse[i, i])
+        for j in range(i + 1):
+            p[d + i * (i + 1) // 2 + j] = inverse[i, j]
+    p[d + d * (d + 1) // 2] = c
+    return held
+
+
+def lower_indices(d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a lower triangle, row by row."""
+    return np.tril_indices(d)
+
+
+class MvNormal(Family):
+    """`pm.MvNormal` with its mean and covariance indexed by ``z``."""
+
+    code = 1
+    name = "MvNormal"
+    op = MvNormalRV
+    event = 1
+    own = (1, 2)
+
+    def n_parameters(self, d: int) -> int:
+        return d + d * (d + 1) // 2 + 1
+
+    def n_statistics(self, d: int) -> int:
+        return d + d * (d + 1) // 2
+
+    def pack(self, parameters: list[Graph], k: int, d: int) -> Graph:
+        mu, factor = parameters
+        mu = pt.broadcast_to(mu, (k, d))
+        factor = pt.broadcast_to(factor, (k, d, d))
+        inverse = solve_triangular(factor, pt.eye(d), lower=True)
+        rows, columns = lower_indices(d)
+        constant = -pt.log(pt.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=1)
+        constant = constant[:, None] - d * HALF_LOG_2_PI
+        return pt.concatenate([mu, inverse[:, rows, columns], constant], axis=1)
+
+    def expected(self, packed: Graph, n: Graph, s: Graph, centre: Graph, d: int) -> Graph:
+        rows, columns = lower_indices(d)
+        k = packed.shape[0]
+
+        def lower(flat: Graph) -> Graph:
+            return pt.zeros((k, d, d))[:, rows, columns].set(flat)
+
+        inverse = lower(packed[:, d:-1])
+        second = lower(s[:, d:])
+        strict = second * pt.tril(pt.ones((d, d)), -1)
+        scatter = second + pt.swapaxes(strict, -1, -2)
+        shift = packed[:, :d] - centre[:, :d]
+        cross = s[:, :d, None] * shift[:, None, :]
+        about = scatter - cross - pt.swapaxes(cross, -1, -2)
+        about = about + n[:, None, None] * shift[:, :, None] * shift[:, None, :]
+        square = (pt.matmul(inverse, about) * inverse).sum(axis=(1, 2))
+        return n * packed[:, -1] - 0.5 * square
+
+    def neutral(self, x: np.ndarray) -> np.ndarray:
+        d = len(x)
+        sd = x.std(axis=1)
+        sd = np.where(sd > 0, sd, 1.0)
+        c = -np.log(sd).sum() - d * HALF_LOG_2_PI
+        rows, columns = lower_indices(d)
+        return np.concatenate([x.mean(axis=1), np.diag(1 / sd)[rows, columns], [c]])

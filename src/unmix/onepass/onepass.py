@@ -1,0 +1,262 @@
+r"""`OnePass`: one pass over the data, and everything an algorithm needs from it.
+
+At log-weights and component parameters it returns the log marginal likelihood
+Σ_i log Σ_k p(z_i = k, x_i | θ) and, for each component, the sums Σ_i a_ik T(x_i) with a_ik the
+responsibilities (EM, and by Fisher's identity the gradient), a draw of z_i (Gibbs) or the most
+likely z_i (classification EM).
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from unmix.derive.latent import z_dtype
+from unmix.onepass import compiled
+from unmix.onepass.chunks import Chunk, make_chunk, total_weight
+from unmix.onepass.recognise import Recognised
+
+Mode = Literal["expected", "sampled", "hard"]
+MODES: dict[Mode, int] = {"expected": 0, "sampled": 1, "hard": 2}
+# Multiplications and exponentials of a pass below which a second thread costs more than it gives:
+# handing work to a thread takes some 50 µs, in which one does about this many.
+WORTH_A_THREAD = 500_000
+# Threads share rows in multiples of this, so that blocks stay whole.
+GRAIN = 512
+# SplitMix64's increment: adding it to a key moves to the next row.
+GAMMA = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """What a pass returns.
+
+    Attributes
+    ----------
+    log_marginal
+        Σ_i weight_i log p(x_i | θ), nats.
+    n
+        Σ_i a_ik, shape (component,).
+    statistics
+        The families' sums, shape (component, statistic), about the parameters of ``packed``.
+    packed
+        Parameters that they were computed with, (component, parameter).
+    """
+
+    log_marginal: float
+    n: NDArray[np.float64]
+    statistics: NDArray[np.float64]
+    packed: NDArray[np.float64]
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Sums over both sets of rows, at the same parameters."""
+        if not np.array_equal(self.packed, other.packed):
+            raise ValueError("sums at different parameters do not add")
+        return Sums(
+            self.log_marginal + other.log_marginal,
+            self.n + other.n,
+            self.statistics + other.statistics,
+            self.packed,
+        )
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="unmix-pass")
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class OnePass:
+    """The pass over the rows of a recognised model.
+
+    Parameters
+    ----------
+    recognised
+        What `unmix.onepass.recognise.recognise` found.
+    chunks
+        Rows; by default the model's own, as one chunk.
+    threads
+        At most this many; by default as many as there are cores, fewer for little work. Give 1
+        where several chains run side by side. The same number gives the same bits.
+    dtype
+        float64, or float32 to store (not to compute) in single precision.
+    weight
+        Row weights (obs,) where chunks are not given.
+    """
+
+    def __init__(
+        self,
+        recognised: Recognised,
+        chunks: list[Chunk] | None = None,
+        *,
+        threads: int | None = None,
+        dtype: DTypeLike = np.float64,
+        weight: NDArray | None = None,
+    ) -> None:
+        self.recognised = recognised
+        self.threads = threads
+        self.terms = recognised.table
+        if chunks is None:
+            columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
+            for t in recognised.terms:
+                columns[t.columns] = recognised.values(t).T
+            chunks = [make_chunk(columns, weight, dtype)]
+        self.chunks = chunks
+        self.log_base = sum(self._base(chunk) for chunk in chunks)
+
+    def _base(self, chunk: Chunk) -> float:
+        """Sum of the part of log p(x_i | k) that no parameter enters."""
+        base = self.log_bases(chunk)
+        if base is None:
+            return 0.0
+        return float(base @ chunk.weight) if len(chunk.weight) else float(base.sum())
+
+    def log_bases(self, chunk: Chunk) -> NDArray | None:
+        """That part for each row, (obs,); None where it is zero."""
+        total = None
+        for t in self.recognised.terms:
+            x = chunk.x[t.columns] + chunk.centre[t.columns, None]
+            base = t.family.log_base(x)
+            if base is not None:
+                total = base if total is None else total + base
+        return total
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return self.recognised.derivation.n_components
+
+    @property
+    def n_obs(self) -> int:
+        """Rows in all chunks."""
+        return sum(len(chunk) for chunk in self.chunks)
+
+    @property
+    def weight(self) -> float:
+        """Number of rows, or the sum of their weights."""
+        return total_weight(self.chunks)
+
+    # -- sums ----------------------------------------------------------------------------------
+
+    def run(
+        self,
+        log_w: NDArray,
+        packed: NDArray,
+        mode: Mode = "expected",
+        *,
+        key: int = 0,
+        z: NDArray | None = None,
+    ) -> Sums:
+        """One pass.
+
+        Parameters
+        ----------
+        log_w
+            Log-weights, shape (component,).
+        packed
+            Parameters, shape (component, parameter).
+        mode
+            ``"expected"``, ``"sampled"`` or ``"hard"`` assignments.
+        key
+            Of the random numbers of a sampled pass, 0 … 2^64 − 1.
+        z
+            Array (obs,) that takes sampled or hard assignments.
+        """
+        kernel = compiled.pass_rows()
+        k = len(log_w)
+        log_w = np.ascontiguousarray(log_w, dtype=np.float64)
+        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        parts: list[tuple[Chunk, int, int, int]] = []
+        offset = 0
+        for chunk in self.chunks:
+            parts += [(chunk, offset, *rows) for rows in self._shares(len(chunk))]
+            offset += len(chunk)
+        none = np.zeros(0, dtype=z_dtype(k) if z is None else z.dtype)
+
+        def do(part: tuple[Chunk, int, int, int]) -> tuple[float, NDArray, NDArray]:
+            chunk, offset, begin, end = part
+            n, statistics = np.zeros(k), np.zeros((k, self.recognised.n_statistics))
+            log_marginal = kernel(
+                MODES[mode], np.uint64((key + offset * GAMMA) % 2**64), self.terms,
+                chunk.x, chunk.centre, chunk.weight, log_w, packed, n, statistics,
+                none if z is None else z[offset : offset + len(chunk)], begin, end,
+            )  # fmt: skip
+            return log_marginal, n, statistics
+
+        if len(parts) == 1:
+            done = [do(parts[0])]
+        else:
+            done = list(_pool(max(1, self.threads or available_cores())).map(do, parts))
+        log_marginal, n, statistics = done[0]
+        for more in done[1:]:  # always in this order
+            log_marginal += more[0]
+            n += more[1]
+            statistics += more[2]
+        return Sums(float(log_marginal) + self.log_base, n, statistics, packed)
+
+    def _shares(self, rows: int) -> list[tuple[int, int]]:
+        """Rows of a chunk split between threads."""
+        work = rows * self.n_components * (8 + 2 * self.recognised.n_statistics)
+        wanted = self.threads or min(available_cores(), max(1, work // WORTH_A_THREAD))
+        share = -(-rows // max(1, wanted))
+        share = -(-share // GRAIN) * GRAIN
+        return [(b, min(b + share, rows)) for b in range(0, rows, max(share, 1))]
+
+    def given(self, r: NDArray, rows: NDArray, packed: NDArray) -> Sums:
+        """Sums with weights that are given.
+
+        Parameters
+        ----------
+        r
+            Weights of the listed rows, (row, component).
+        rows
+            Their numbers in the first chunk.
+        packed
+            What sums are taken about.
+        """
+        chunk = self.chunks[0]
+        k = r.shape[1]
+        n, statistics = np.zeros(k), np.zeros((k, self.recognised.n_statistics))
+        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        if len(chunk.weight):
+            r = r * chunk.weight[rows, None]
+        compiled.given_rows()(
+            self.terms, chunk.x, chunk.centre, np.ascontiguousarray(r, dtype=np.float64),
+            np.ascontiguousarray(rows, dtype=np.int64), packed, n, statistics,
+        )  # fmt: skip
+        return Sums(np.nan, n, statistics, packed)
+
+    # -- rows ----------------------------------------------------------------------------------
+
+    def joint(self, log_w: NDArray, packed: NDArray, rows: int = 65536) -> Iterator[NDArray]:
+        """Log p(z_i = k, x_i | θ) of all rows in turn, arrays (row, component)."""
+        kernel = compiled.joint_rows()
+        log_w = np.ascontiguousarray(log_w, dtype=np.float64)
+        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        for chunk in self.chunks:
+            base = self.log_bases(chunk)
+            for begin in range(0, len(chunk), rows):
+                end = min(begin + rows, len(chunk))
+                out = np.empty((end - begin, len(log_w)))
+                kernel(self.terms, chunk.x, chunk.centre, log_w, packed, begin, end, out)
+                yield out if base is None else out + base[begin:end, None]
+
+    def neutral(self) -> NDArray[np.float64]:
+        """Parameters of one component fitted roughly to all rows of the first chunk."""
+        chunk = self.chunks[0]
+        parts = [
+            t.family.neutral(
+                np.asarray(chunk.x[t.columns], dtype=float) + chunk.centre[t.columns, None]
+            )
+            for t in self.recognised.terms
+        ]
+        return np.concatenate(parts)

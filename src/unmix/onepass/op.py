@@ -1,0 +1,116 @@
+r"""The pass as a PyTensor operation: log marginal likelihood with its gradient, for any sampler.
+
+By Fisher's identity the gradient of Σ_i log p(x_i | θ) is that of the expected complete-data
+log-density Σ_ik r_ik log p(z_i = k, x_i | θ) with the responsibilities held, and that is a small
+graph of the same pass's sums. So one pass gives value and gradient, and whatever the model does to
+get from its parameters to the components' is left to PyTensor.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch import basic as numba_basic
+from pytensor.link.numba.dispatch import numba_funcify
+
+from unmix.onepass import compiled
+from unmix.onepass.onepass import OnePass
+
+Graph = Any
+
+
+class PassOp(Op):
+    """(log_w, packed, x, centre, weight) → (log marginal, n, statistics), in one pass.
+
+    Parameters
+    ----------
+    table
+        The terms as the kernel reads them; a tuple of tuples, since operations are compared.
+    expected
+        From (log_w, packed, n, statistics, centre of the statistics) to the expected complete-data
+        log-density, a scalar graph.
+    """
+
+    __props__ = ("table",)
+
+    def __init__(self, table: tuple[tuple[int, ...], ...], expected: Any) -> None:
+        self.table = table
+        self.expected = expected
+
+    def make_node(self, *inputs: Graph) -> Apply:
+        """Typed inputs and outputs."""
+        inputs = tuple(pt.as_tensor(v) for v in inputs)
+        outputs = [pt.dscalar(), pt.dvector(), pt.dmatrix()]
+        return Apply(self, list(inputs), outputs)
+
+    @property
+    def n_statistics(self) -> int:
+        """Length of one component's statistics."""
+        return self.table[-1][5] + self.table[-1][6]
+
+    def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
+        """One serial pass: chains run side by side."""
+        log_w, packed, x, centre, weight = (np.ascontiguousarray(v) for v in inputs)
+        n, statistics = np.zeros(len(log_w)), np.zeros((len(log_w), self.n_statistics))
+        outputs[0][0] = np.asarray(
+            compiled.pass_rows()(
+                0, np.uint64(0), np.array(self.table, dtype=np.int64), x, centre, weight,
+                log_w, packed, n, statistics, np.zeros(0, np.uint8), 0, x.shape[1],
+            )
+        )  # fmt: skip
+        outputs[1][0], outputs[2][0] = n, statistics
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Graph]:
+        """Fisher's identity."""
+        log_w, packed = inputs[:2]
+        _, n, statistics = outputs
+        q = self.expected(log_w, packed, n, statistics, packed)
+        held = [n, statistics]
+        gradients = pytensor.grad(q, [log_w, packed], consider_constant=held)
+        undefined = [pytensor.gradient.DisconnectedType()() for _ in inputs[2:]]
+        return [cotangents[0] * g for g in gradients] + undefined
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        """Only the log marginal is differentiated, and only over the parameters."""
+        return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
+
+
+@numba_funcify.register(PassOp)
+def _numba_pass(op: PassOp, **_: Any) -> Any:
+    """The pass inside code that PyTensor compiles with Numba."""
+    kernel = compiled.pass_rows()
+    table = np.array(op.table, dtype=np.int64)
+    size = op.n_statistics
+
+    @numba_basic.numba_njit
+    def one_pass(log_w, packed, x, centre, weight):  # type: ignore[no-untyped-def]
+        n, statistics = np.zeros(len(log_w)), np.zeros((len(log_w), size))
+        log_marginal = kernel(
+            0, np.uint64(0), table, x, centre, weight,
+            np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
+            np.zeros(0, np.uint8), 0, x.shape[1],
+        )  # fmt: skip
+        return np.asarray(log_marginal), n, statistics
+
+    return one_pass
+
+
+def log_marginal(onepass: OnePass) -> Graph:
+    """Σ_i log p(x_i | θ) as a graph of constrained θ that takes one pass a gradient."""
+    recognised = onepass.recognised
+
+    def expected(log_w: Graph, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
+        prior = pt.switch(pt.gt(n, 0), n * pt.switch(pt.gt(n, 0), log_w, 0.0), 0.0).sum()
+        # What the statistics are about is held; only the parameters themselves are moved.
+        held = pytensor.gradient.disconnected_grad(centre)
+        return prior + recognised.expected(packed, n, statistics, held)
+
+    op = PassOp(tuple(tuple(int(v) for v in row) for row in recognised.table), expected)
+    total = pt.constant(onepass.log_base)
+    for chunk in onepass.chunks:
+        data = [pytensor.shared(v, borrow=True) for v in (chunk.x, chunk.centre, chunk.weight)]
+        total = total + op(recognised.log_w, recognised.packed, *data)[0]
+    return total
