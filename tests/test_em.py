@@ -290,7 +290,8 @@ def test_a_falling_objective_is_reported():
     broken = [*blocks[:-1], replace(blocks[-1], step=lambda t, r: _without(away(t, r), "x"))]
     r = np.random.default_rng(0).dirichlet([1, 1], size=derivation.n_obs)
     result = run(
-        objective, broken, r, peak=0.0, group=np.arange(12), continuous=True,
+        objective, broken, r, peak=0.0, group=np.arange(12), feature=np.zeros(12),
+            continuous=True,
         max_iterations=50, tolerance=1e-9,
     )  # fmt: skip
     assert result.outcome == "not monotone"

@@ -41,6 +41,7 @@ def assign_draws(
     stack: Stack,
     rng: np.random.Generator | None,
     reference: NDArray[np.float64] | None = None,
+    out: NDArray | None = None,
 ) -> Assigned:
     """Draw z exactly from each draw's θ and match components to a reference.
 
@@ -50,11 +51,15 @@ def assign_draws(
         None to leave z alone.
     reference
         Responsibilities (obs, component) that define the labels; the likeliest draw's by default.
+    out
+        Array (sample, obs) that takes z, such as one on disk.
     """
     samples, n, k = len(stack), derivation.n_obs, derivation.n_components
     if reference is None:
         reference = reference_responsibility(derivation, stack)
-    z = np.empty((samples, n), dtype=z_dtype(k)) if rng is not None else None
+    z = None
+    if rng is not None:
+        z = np.empty((samples, n), dtype=z_dtype(k)) if out is None else out
     permutation = np.empty((samples, k), dtype=np.int64)
     margin = np.empty(samples)
     log_likelihood, concentration = np.empty(samples), np.empty(samples)

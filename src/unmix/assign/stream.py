@@ -30,8 +30,14 @@ class Block:
     responsibility: NDArray[np.float64]
 
 
-def stream(derivation: Derivation, stack: Stack) -> Iterator[Block]:
+def stream(derivation: Derivation, stack: Stack, *, fast: bool = True) -> Iterator[Block]:
     """Responsibilities of draws, block by block; a block never crosses two chains.
+
+    Parameters
+    ----------
+    fast
+        Whether the compiled pass may be used where the model has one. The checks say no: they
+        hold what the pass gave to the derived table.
 
     Raises
     ------
@@ -42,8 +48,7 @@ def stream(derivation: Derivation, stack: Stack) -> Iterator[Block]:
     for chain in range(0, len(stack), max(1, per_chain)):
         for part in derivation.blocks(min(per_chain, len(stack) - chain)):
             samples = slice(chain + part.start, chain + part.stop)
-            joint = bayes.joint(*derivation.log_terms(stack[samples]))
-            log_marginal, r = bayes.normalise(joint)
+            log_marginal, r = _bayes(derivation, stack[samples], fast)
             if np.isnan(r).any():
                 s, i = (int(v) for v in np.argwhere(np.isnan(r).any(axis=-1))[0])
                 raise UnmixError(
@@ -54,6 +59,22 @@ def stream(derivation: Derivation, stack: Stack) -> Iterator[Block]:
             yield Block(samples, log_marginal, r)
 
 
+def _bayes(
+    derivation: Derivation, theta: dict[str, NDArray], fast: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log p(x_i | θ_s) and responsibilities of some draws, by the pass or by the table."""
+    if fast and derivation.onepass is not None:
+        onepass = derivation.onepass
+        try:
+            log_w, packed = onepass.recognised.pack_stack(theta)
+        except (ValueError, AssertionError, ArithmeticError):
+            packed = np.array(np.nan)
+        # Where θ breaks a constraint the table is asked, which says which one.
+        if not np.isnan(packed).any() and onepass.recognised.sums_to_one(log_w, packed):
+            return onepass.responsibilities(log_w, packed)
+    return bayes.normalise(bayes.joint(*derivation.log_terms(theta)))
+
+
 def reference_responsibility(
     derivation: Derivation, stack: Stack, looks: int = 64
 ) -> NDArray[np.float64]:
@@ -61,7 +82,7 @@ def reference_responsibility(
     picks = np.unique(np.linspace(0, len(stack) - 1, looks).astype(int))
     best, found = -np.inf, None
     for part in derivation.blocks(len(picks)):
-        log_marginal, r = bayes.normalise(bayes.joint(*derivation.log_terms(stack[picks[part]])))
+        log_marginal, r = _bayes(derivation, stack[picks[part]], True)
         total = log_marginal.sum(axis=-1)
         top = int(np.argmax(total))
         if found is None or total[top] > best:

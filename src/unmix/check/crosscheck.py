@@ -124,7 +124,7 @@ def _feed(
         else DependentDraws(n, k, n_chains=chains, n_draws=per_chain)
     )
     totals = np.empty((len(stack), k))
-    for block in stream(derivation, stack):
+    for block in stream(derivation, stack, fast=False):
         if block.samples.start % per_chain == 0:
             draws.new_chain()
         draws.update(block.responsibility, z[block.samples])

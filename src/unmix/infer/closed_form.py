@@ -80,10 +80,10 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         for family, rule in _FAMILIES.items():
             if isinstance(rv.owner.op, family):
                 found.append(rule(objective, rv, x))
-    return [block for block in found if block is not None and _alone(objective, block.names)]
+    return [block for block in found if block is not None and alone(objective, block.names)]
 
 
-def _alone(objective: Objective, names: tuple[str, ...]) -> bool:
+def alone(objective: Objective, names: tuple[str, ...]) -> bool:
     """Whether parameters are free, unrestricted, and enter the objective through one term only."""
     opened, model = objective.derivation.opened, objective.derivation.model
     if not set(names) <= set(objective.free):
@@ -103,14 +103,18 @@ def _alone(objective: Objective, names: tuple[str, ...]) -> bool:
     return True
 
 
-def _weights(objective: Objective) -> ClosedForm | None:
-    derivation = objective.derivation
-    source = bare(derivation.latent.probabilities)
+def free_weights(objective: Objective) -> str | None:
+    """Name of the weights where ``z`` takes them as they are and they are free; None otherwise."""
+    source = bare(objective.derivation.latent.probabilities)
     if source.owner is None or not isinstance(source.owner.op, DirichletRV) or source.ndim != 1:
         return None
-    if source.name not in derivation.parameters:
+    return source.name if source.name in objective.free else None
+
+
+def _weights(objective: Objective) -> ClosedForm | None:
+    name = free_weights(objective)
+    if name is None:
         return None
-    name = source.name
     return ClosedForm((name,), lambda theta, r: {name: r.mean(axis=0)})
 
 
@@ -124,7 +128,7 @@ def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | No
     return array if index is objective.derivation.latent.rv else None
 
 
-def _free_indexed(objective: Objective, graph: TensorVariable) -> str | None:
+def free_indexed(objective: Objective, graph: TensorVariable) -> str | None:
     """Name of the free parameter that the graph indexes by ``z`` and does nothing else to."""
     array = _indexed(objective, graph)
     return array.name if array is not None and array.name in objective.free else None
@@ -137,13 +141,13 @@ def _weighted_mean(x: NDArray, r: NDArray) -> NDArray:
 
 def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     mu_graph, sigma_graph = rv.owner.op.dist_params(rv.owner)
-    mu = _free_indexed(objective, mu_graph)
+    mu = free_indexed(objective, mu_graph)
     if mu is None or objective.derivation.shapes[mu][1:] != x.shape[1:]:
         return None
     model = objective.derivation.model
     if model.rvs_to_transforms.get(model[mu]) is not None:
         return None  # a mean kept positive, say
-    sigma = _free_indexed(objective, sigma_graph)
+    sigma = free_indexed(objective, sigma_graph)
     if sigma is not None and objective.derivation.shapes[sigma] != objective.derivation.shapes[mu]:
         return None
     if sigma is None:
@@ -167,7 +171,7 @@ def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm 
 
 def _mean_family(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     (graph,) = rv.owner.op.dist_params(rv.owner)
-    name = _free_indexed(objective, graph)
+    name = free_indexed(objective, graph)
     if name is None or objective.derivation.shapes[name][1:] != x.shape[1:]:
         return None
     return ClosedForm((name,), lambda theta, r: {name: _weighted_mean(x, r)})
@@ -175,8 +179,8 @@ def _mean_family(objective: Objective, rv: TensorVariable, x: NDArray) -> Closed
 
 def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     mu_graph, cov_graph = rv.owner.op.dist_params(rv.owner)[:2]
-    mu = _free_indexed(objective, mu_graph)
-    names = _scaled_correlation(objective, cov_graph)
+    mu = free_indexed(objective, mu_graph)
+    names = scaled_correlation(objective, cov_graph)
     if mu is None or names is None or x.ndim != 2:
         return None
     sigma, corr = names
@@ -198,7 +202,7 @@ def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedFor
     return ClosedForm((mu, sigma, corr), step)
 
 
-def _scaled_correlation(objective: Objective, cov: TensorVariable) -> tuple[str, str] | None:
+def scaled_correlation(objective: Objective, cov: TensorVariable) -> tuple[str, str] | None:
     """(sigma, corr) where the covariance is chol[z] chol[z]ᵀ, chol = sigma[..., None] * corr."""
     above = [v for v in ancestors([cov]) if v.owner is not None]
     indexed = {

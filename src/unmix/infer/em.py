@@ -6,7 +6,8 @@ JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -23,9 +24,13 @@ from unmix.infer.em_result import EMResult
 from unmix.infer.em_run import IMPROPER, ROUGH, Run, flat_directions, m_step, polish, run
 from unmix.infer.labellings import swap_cost
 from unmix.infer.objective import Kind, Objective, make_objective
+from unmix.infer.packed_em import Rules
+from unmix.infer.pass_em import run_on_pass, set_aside
+from unmix.infer.pass_objective import PassObjective
 from unmix.infer.progress import progress_bar
-from unmix.infer.starts import distinct_rows, observed_features, start_responsibilities
+from unmix.infer.starts import ENOUGH, Start, distinct_rows, find_starts, observed_features
 from unmix.infer.status import Status, status
+from unmix.onepass.onepass import OnePass
 
 # Starts whose objectives differ by less than this, relative, are at the same optimum.
 SAME_OPTIMUM = 1e-7
@@ -43,6 +48,10 @@ def em(
     start: Any = None,
     max_iterations: int = 2000,
     tolerance: float = 1e-9,
+    floor: float = 0.0,
+    accelerate: bool = True,
+    storage: str = "float64",
+    threads: int | None = None,
     rng: int | np.random.Generator | None = None,
     progress: bool = True,
 ) -> EMResult:
@@ -65,7 +74,19 @@ def em(
     max_iterations
         Limit for each start.
     tolerance
-        Largest remaining change of the unconstrained parameters, extrapolated.
+        Largest remaining change of the parameters, extrapolated, in their own units (standard
+        deviations for means, relative for scales); and largest change of the log-likelihood, per
+        row.
+    floor
+        Smallest variance that a component of normals may have in any direction, as a share of the
+        data's own; 0 for none. Where it held a component up, the status says so.
+    accelerate
+        Whether slow convergence is extrapolated (SQUAREM); the objective never goes down for it.
+    storage
+        ``"float64"``, or ``"float32"`` to hold the rows in half the memory; sums are always taken
+        in double precision.
+    threads
+        At most this many for the pass over the data; by default as many as there are cores.
     rng
         Seed or generator.
     progress
@@ -80,7 +101,8 @@ def em(
     ------
     UnmixError
         If the objective has no maximum to look for: a second latent, a free hyper-scale in the
-        posterior mode, no free parameter.
+        posterior mode, no free parameter. If ``floor``, ``storage`` or ``threads`` is asked of a
+        model that takes the general road.
     """
     begun = time.perf_counter()
     derivation = derive(model)
@@ -91,19 +113,22 @@ def em(
     objective = make_objective(derivation, kind, fixed)
     if not objective.free:
         raise UnmixError("every parameter is fixed, so there is nothing to maximise over")
+    if not 0 <= floor < 1:
+        raise UnmixError(f"floor is {floor!r}: give a share of the data's variance, such as 1e-6")
+    objective = on_the_road(objective, storage=storage, threads=threads)
+    if floor > 0:
+        _require_floor(objective)
+    rules = Rules(max_iterations, tolerance, floor, accelerate)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
     generator = np.random.default_rng(rng)
     if start is None:
-        features = observed_features(derivation)
-        begin = start_responsibilities(
-            features, derivation.n_components, starts if derivation.n_components > 1 else 1,
-            generator,
-        )  # fmt: skip
+        number = starts if derivation.n_components > 1 else 1
+        begin = find_starts(derivation, starts, generator)
     else:
-        begin = [_responsibility_at(derivation, start)]
-    runs = run_starts(objective, begin, max_iterations, tolerance, progress)
+        number, begin = 1, iter([_start_at(derivation, start)])
+    runs = run_starts(objective, begin, number, rules, progress)
     best, table = _choose(runs)
-    theta, _ = in_order(derivation, best)
+    theta = in_order(derivation, best)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
     return EMResult(
         theta=as_dataset(derivation, {name: theta[name] for name in touched}),
@@ -124,37 +149,124 @@ def em(
 
 def _flat(objective: Objective, best: Run) -> int:
     """Flat directions at the optimum; none where the whole M-step has a closed form."""
+    if isinstance(objective, PassObjective) and objective.readings is not None:
+        return 0
     closed = {name for block in closed_forms(objective) for name in block.names}
     if best.outcome != "converged" or set(objective.free) <= closed:
         return 0
     return flat_directions(objective, best.theta)
 
 
-def _responsibility_at(derivation: Derivation, start: Any) -> NDArray:
+def on_the_road(
+    objective: Objective, *, storage: str = "float64", threads: int | None = None
+) -> Objective:
+    """The objective with its data summed by the pass, where the model has one.
+
+    Raises
+    ------
+    UnmixError
+        For an option of the pass where there is none, or one that makes no sense.
+    """
+    if storage not in ("float64", "float32"):
+        raise UnmixError(f"storage is {storage!r}: give 'float64' or 'float32'")
+    if threads is not None and (
+        isinstance(threads, bool) or threads != int(threads) or threads < 1
+    ):
+        raise UnmixError(f"threads is {threads!r}: give a whole number, 1 or more")
+    derivation = objective.derivation
+    onepass = derivation.onepass
+    if onepass is None:
+        if storage != "float64" or threads is not None:
+            raise UnmixError(
+                f"storage and threads belong to the fast road, which this model does not take "
+                f"({derivation.recognised}): leave them out"
+            )
+        return objective
+    if storage != "float64" or threads is not None:
+        onepass = OnePass(onepass.recognised, dtype=storage, threads=threads)
+    return PassObjective(derivation, objective.kind, objective.free, objective.held, onepass)
+
+
+def _require_floor(objective: Objective) -> None:
+    """A floor means something for normals whose variances EM sets itself."""
+    closed = isinstance(objective, PassObjective) and objective.readings is not None
+    families = (
+        {t.family.name for t in objective.onepass.recognised.terms}
+        if isinstance(objective, PassObjective)
+        else set()
+    )
+    if not closed or not families & {"Normal", "MvNormal"}:
+        raise UnmixError(
+            "floor is for components of normals whose mean and spread are free parameters of their "
+            "own: leave it out, and let a prior with kind='posterior' keep scales from zero"
+        )
+
+
+def _start_at(derivation: Derivation, start: Any) -> Start:
     stack = stack_theta(derivation, start)
     if stack.dims:
         raise UnmixError("start holds draws: give one point of θ")
-    r = derivation.bayes(stack.values).responsibility[0]
+    few = slice(None) if derivation.onepass is None else slice(ENOUGH)
+    r = derivation.bayes(stack.values).responsibility[0][few]
     if np.isnan(r).any():
         raise UnmixError("start makes some rows impossible under every component: choose another")
-    if r.shape[1] > 1 and np.all(np.ptp(r, axis=0) < 1e-12):
+    if r.shape[1] > 1 and len(r) > 1 and np.all(np.ptp(r, axis=0) < 1e-12):
         raise UnmixError(
             "start gives every row the same responsibilities, a saddle that EM cannot leave: "
             "choose components that differ"
         )
-    return r
+    return Start(r, np.arange(len(r)), stack.point(0))
 
 
 def run_starts(
     objective: Objective,
-    begin: list[NDArray],
-    max_iterations: int,
-    tolerance: float,
+    begin: Iterable[Start],
+    number: int,
+    rules: Rules,
     progress: bool,
     *,
     rough: bool = False,
 ) -> list[Run]:
-    """Run EM from responsibilities; ``rough`` leaves the last digits, for starting chains."""
+    """Run EM from starts; ``rough`` leaves the last digits, for starting chains."""
+    if isinstance(objective, PassObjective):
+        closed, one = _fast_runner(objective, rules)
+    else:
+        closed, one = _general_runner(objective, rules)
+    runs, best = [], -np.inf
+    with progress_bar("EM", number, progress) as bar:
+        for start in begin:
+            result = one(start)
+            hopeful = result.objective > best - HOPELESS
+            if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
+                result = polish(objective, result)
+                if isinstance(objective, PassObjective):
+                    result = set_aside(objective, start, result)
+            if result.outcome in PROPER:
+                best = max(best, result.objective)
+            runs.append(result)
+            bar()
+    return runs
+
+
+def _fast_runner(objective: PassObjective, rules: Rules) -> tuple[bool, Callable[[Start], Run]]:
+    """A run on the compiled pass; and whether its M-step is all closed forms."""
+    closed = objective.readings is not None
+    rules = rules if closed else replace(rules, tolerance=max(rules.tolerance, ROUGH))
+
+    def begin(start: Start) -> Run:
+        try:
+            return run_on_pass(objective, start, rules)
+        except ValueError as error:
+            raise UnmixError(
+                "the likelihood cannot be evaluated at one component fitted to all rows "
+                f"({error}): are the data constant, or far outside what the family allows?"
+            ) from error
+
+    return closed, begin
+
+
+def _general_runner(objective: Objective, rules: Rules) -> tuple[bool, Callable[[Start], Run]]:
+    """A run along the general road; and whether its M-step is all closed forms."""
     derivation = objective.derivation
     blocks = closed_forms(objective)
     closed = set(objective.free) <= {name for block in blocks for name in block.names}
@@ -172,30 +284,26 @@ def run_starts(
     finite = log_likelihood[np.isfinite(log_likelihood)]
     peak = float(finite.max()) if finite.size else 0.0
     group = distinct_rows(derivation)
+    features = observed_features(derivation)
+    feature = features[:, 0] if features.shape[1] else np.zeros(len(features))
     observed = derivation.opened.observed.values()
     continuous = any(v.type.dtype.startswith("float") for v in observed)
-    runs = []
-    with progress_bar("EM", len(begin), progress) as bar:
-        best = -np.inf
-        for r in begin:
-            result = run(
-                objective,
-                blocks,
-                r,
-                peak=peak,
-                group=group,
-                continuous=continuous,
-                max_iterations=max_iterations,
-                tolerance=tolerance if closed else max(tolerance, ROUGH),
-            )
-            hopeful = result.objective > best - HOPELESS
-            if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
-                result = polish(objective, result)
-            if result.outcome in PROPER:
-                best = max(best, result.objective)
-            runs.append(result)
-            bar()
-    return runs
+
+    def begin(start: Start) -> Run:
+        assert start.r is not None  # of all rows, on this road
+        return run(
+            objective,
+            blocks,
+            start.r,
+            peak=peak,
+            group=group,
+            feature=feature,
+            continuous=continuous,
+            max_iterations=rules.max_iterations,
+            tolerance=rules.tolerance if closed else max(rules.tolerance, ROUGH),
+        )
+
+    return closed, begin
 
 
 def _choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
@@ -236,6 +344,11 @@ def _describe(best: Run, table: xr.Dataset, flat: int) -> Status:
         detail.append("set aside: " + ", ".join(others))
     if reached == 1 and total > 1 and best.outcome == "converged":
         detail.append("one only, so a better optimum may exist: raise starts")
+    if best.held:
+        detail.append(
+            f"the floor holds up {best.held} variance{'s' * (best.held > 1)}, so this is the "
+            "maximum under that floor and not without it"
+        )
     if flat:
         detail.append(
             f"{flat} combination{'s' * (flat > 1)} of parameters leave the objective unchanged, so "
@@ -245,24 +358,21 @@ def _describe(best: Run, table: xr.Dataset, flat: int) -> Status:
     return status(best.outcome, "; ".join(detail))
 
 
-def in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDArray]:
+def in_order(derivation: Derivation, best: Run) -> dict[str, NDArray]:
     """Put components in order, by permutations that leave the likelihood as it is.
 
     Exchangeable components go by increasing mean of the first feature. Where only the priors tell
     components apart, the likelihood has no say in their order: it is the one that the priors
     prefer.
     """
-    theta, r = best.theta, best.responsibility
-    features = observed_features(derivation)
+    theta, mean = best.theta, best.means
     k = derivation.n_components
-    if derivation.components.symmetric and features.shape[1]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = (r.T @ features[:, 0]) / r.sum(axis=0)
+    if derivation.components.symmetric and observed_features(derivation).shape[1]:
         order = np.arange(k)
         for block in derivation.components.symmetry:
             members = np.array(block)
             order[members] = members[np.argsort(mean[members], kind="stable")]
-        theta, r = derivation.components.permute(theta, order), r[:, order]
+        theta = derivation.components.permute(theta, order)
     block_of = {c: i for i, block in enumerate(derivation.components.symmetry) for c in block}
     pairs = [(i, j) for i, j in combinations(range(k), 2) if block_of[i] != block_of[j]]
     better = bool(pairs) and np.isfinite(best.objective)
@@ -272,6 +382,6 @@ def in_order(derivation: Derivation, best: Run) -> tuple[dict[str, NDArray], NDA
             if swap_cost(derivation, theta, i, j) < -1e-6:
                 order = np.arange(k)
                 order[[i, j]] = j, i
-                theta, r = derivation.components.permute(theta, order), r[:, order]
+                theta = derivation.components.permute(theta, order)
                 better = True
-    return theta, r
+    return theta

@@ -6,7 +6,7 @@ small steps alone only say that it is slow (McLachlan and Krishnan 2008, The EM 
 4.9).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.optimize
@@ -40,15 +40,18 @@ class Run:
         The objective at each iteration.
     outcome
         Name of a status.
-    responsibility
-        Shape (obs, component), at θ.
+    means
+        Mean of the first observed feature over each component's rows, (component,).
+    held
+        How many variances a floor held up.
     """
 
     theta: Theta
     objective: float
     trace: NDArray
     outcome: str
-    responsibility: NDArray
+    means: NDArray
+    held: int = 0
 
 
 def run(
@@ -58,6 +61,7 @@ def run(
     *,
     peak: float,
     group: NDArray,
+    feature: NDArray,
     continuous: bool,
     max_iterations: int,
     tolerance: float,
@@ -76,6 +80,8 @@ def run(
         Largest log-likelihood of a row under one component fitted to all rows.
     group
         Group number of each observation; equal data, equal number.
+    feature
+        First observed feature, (obs,), to tell components apart by.
     continuous
         Whether the data are densities, so that a component can collapse onto a point.
     max_iterations, tolerance
@@ -106,7 +112,7 @@ def run(
             outcome = "emptied"
             break
         theta = m_step(objective, blocks, theta, r)
-        step = _largest_change(theta, proper)
+        step = largest_change(theta, proper)
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
         step_before = step
@@ -114,18 +120,24 @@ def run(
             outcome = "converged"
             break
     if not trace:
-        return Run(theta, -np.inf, np.zeros(0), outcome, responsibility)
+        return Run(theta, -np.inf, np.zeros(0), outcome, _means(responsibility, feature))
     if outcome in ("converged", "iteration limit"):
         try:
             value, r, _ = objective.expectation(theta)
         except IMPROPER:
-            return Run(proper, trace[-1], np.asarray(trace), "collapsed", responsibility)
+            means = _means(responsibility, feature)
+            return Run(proper, trace[-1], np.asarray(trace), "collapsed", means)
         if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
-            return Run(theta, value, np.append(trace, value), outcome, r)
-    return Run(proper, trace[-1], np.asarray(trace), outcome, responsibility)
+            return Run(theta, value, np.append(trace, value), outcome, _means(r, feature))
+    return Run(proper, trace[-1], np.asarray(trace), outcome, _means(responsibility, feature))
 
 
-def _largest_change(theta: Theta, before: Theta) -> float:
+def _means(r: NDArray, feature: NDArray) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (r.T @ feature) / r.sum(axis=0)
+
+
+def largest_change(theta: Theta, before: Theta) -> float:
     """Largest change of a parameter, relative to the largest of its own values."""
     return max(
         float(np.max(np.abs(theta[n] - before[n]))) / max(float(np.max(np.abs(theta[n]))), 1e-300)
@@ -222,15 +234,15 @@ def polish(objective: Objective, result: Run) -> Run:
     if not np.isfinite(found.fun) or -found.fun < result.objective:
         return result
     theta = objective.theta(found.x)
-    value, r, _ = objective.expectation(theta)
+    value = objective.value(theta)
     # The gradient of a sum over rows, on parameters of order one: its rounding grows with N.
-    settled = np.max(np.abs(found.jac)) < 1e-5 * len(r)
-    return Run(
-        theta,
-        value,
-        np.append(result.trace, value),
-        "converged" if settled else "iteration limit",
-        r,
+    settled = np.max(np.abs(found.jac)) < 1e-5 * objective.derivation.n_obs
+    return replace(
+        result,
+        theta=theta,
+        objective=value,
+        trace=np.append(result.trace, value),
+        outcome="converged" if settled else "iteration limit",
     )
 
 

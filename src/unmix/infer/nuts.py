@@ -3,11 +3,11 @@
 Chains start around EM's optima: one optimum for each chain, drawn among those within a few
 log-likelihood units of the best, plus noise.
 
-nutpie takes no metric from outside; it adapts a diagonal one from draws and gradients. Whitening
-by the observed information was not added on top of it: on Old Faithful (`unmix demo`) the smallest
-bulk effective sample size is two thirds of the number of draws at about three gradients a draw, so
-there is little to win where components are apart; where they overlap, ``adaptation="low_rank"`` is
-passed on to nutpie.
+nutpie takes no metric from outside; it adapts a diagonal one from draws and gradients. On the fast
+road, where the Hessian at the mode costs two passes for each dimension, the position is whitened by
+it first (`unmix.infer.whiten`): where components overlap, parameters are so correlated that a
+diagonal metric is worth a hundredth of a dense one. Elsewhere ``adaptation="low_rank"`` is passed
+on to nutpie.
 """
 
 import dataclasses
@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from unmix.derive import Derivation, bayes
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
-from unmix.infer.em import PROPER, in_order, run_starts
-from unmix.infer.marginal import SUFFIX, Marginal, build_marginal
+from unmix.infer.em import PROPER, in_order, on_the_road, run_starts
+from unmix.infer.marginal import Marginal, build_marginal, compile_log_density, flatten
 from unmix.infer.objective import make_objective
-from unmix.infer.starts import observed_features, start_responsibilities
+from unmix.infer.packed_em import Rules
+from unmix.infer.starts import find_starts
+from unmix.infer.whiten import MOST_DIMENSIONS, Whitening, find_whitening
 
 # Optima whose log-likelihood is further than this below the best are no start for a chain.
 WITHIN = 10.0
@@ -53,10 +55,10 @@ def start_points(
     else:
         try:
             objective = make_objective(derivation, "likelihood", None)
-            begin = start_responsibilities(
-                observed_features(derivation), derivation.n_components, starts, rng
-            )
-            runs = run_starts(objective, begin, 300, 1e-4, False, rough=True)
+            objective = on_the_road(objective)
+            rules = Rules(300, 1e-4, 0.0, True)
+            begin = find_starts(derivation, starts, rng)
+            runs = run_starts(objective, begin, starts, rules, False, rough=True)
         except (UnmixError, ValueError, AssertionError):
             return [dict(space.initial)], None
         proper = [r for r in runs if r.outcome in PROPER]
@@ -69,7 +71,7 @@ def start_points(
         values: list[float] = []
         for r in near:
             if all(abs(r.objective - v) > 1e-2 for v in values):
-                points.append({**initial, **in_order(derivation, r)[0]})
+                points.append({**initial, **in_order(derivation, r)})
                 values.append(r.objective)
     stack = {n: np.asarray(points[0][n])[None] for n in derivation.touched}
     _, reference = bayes.normalise(bayes.joint(*derivation.log_terms(stack))[0])
@@ -79,7 +81,7 @@ def start_points(
     return inside or [dict(space.initial)], usable
 
 
-def compile_nuts(marginal: Marginal, points: list[Theta]) -> Any:
+def compile_nuts(derivation: Derivation, marginal: Marginal, points: list[Theta]) -> Any:
     """Compile the marginal model for nutpie, with chains beginning around points."""
     import nutpie  # here, because it takes seconds and EM does without
 
@@ -88,18 +90,26 @@ def compile_nuts(marginal: Marginal, points: list[Theta]) -> Any:
         compiled = nutpie.compile_pymc_model(
             marginal.model, backend="numba", var_names=list(marginal.names)
         )
-    flat = [
-        np.concatenate([np.ravel(point[name]) for name in marginal.order]).astype(float)
-        for point in points
-    ]
+    flat = [marginal.position(flatten(derivation, point)) for point in points]
+    noise = NOISE if marginal.whitening is None else 1.0
 
     def initial_point(seed: Any) -> NDArray:
         # A chain's start is a function of its seed alone, whichever thread asks first.
         rng = np.random.default_rng(seed)
         centre = flat[int(rng.integers(len(flat)))]
-        return centre + NOISE * rng.standard_normal(len(centre))
+        return centre + noise * rng.standard_normal(len(centre))
 
     return dataclasses.replace(compiled, initial_point_func=initial_point)
+
+
+def whitening_at(derivation: Derivation, point: Theta) -> Whitening | None:
+    """Whitening by the observed information near a point, where a pass makes it cheap."""
+    if derivation.onepass is None:
+        return None
+    start = flatten(derivation, point)
+    if len(start) > MOST_DIMENSIONS:
+        return None
+    return find_whitening(compile_log_density(derivation), start)
 
 
 def run_nuts(
@@ -128,8 +138,8 @@ def run_nuts(
     import nutpie  # here, because it takes seconds and EM does without
 
     begun = time.perf_counter()
-    marginal = build_marginal(derivation)
-    compiled = compile_nuts(marginal, points)
+    marginal = build_marginal(derivation, whitening_at(derivation, points[0]))
+    compiled = compile_nuts(derivation, marginal, points)
     compiled_at = time.perf_counter()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*consolidated.*")
@@ -138,7 +148,6 @@ def run_nuts(
             progress_bar=progress, save_warmup=False, **kwargs,
         )  # fmt: skip
     posterior = tree["posterior"].to_dataset()
-    posterior = posterior.drop_vars([v for v in posterior.data_vars if str(v).endswith(SUFFIX)])
     posterior = posterior[list(marginal.names)]
     stats = tree["sample_stats"].to_dataset()
     keep = [

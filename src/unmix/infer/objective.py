@@ -105,16 +105,22 @@ class Objective:
         stack = {name: np.asarray(theta[name])[None] for name in self.derivation.touched}
         log_prior, log_likelihood = self.derivation.log_terms(stack)
         log_marginal, responsibility = bayes.normalise(bayes.joint(log_prior, log_likelihood)[0])
-        total = float(log_marginal.sum()) + self._rest(theta)
+        total = float(log_marginal.sum()) + self.rest(theta)
         return total, responsibility, log_likelihood[0]
+
+    def value(self, theta: Theta) -> float:
+        """The objective at θ."""
+        return self.expectation(theta)[0]
 
     def log_likelihood(self, theta: Theta) -> float:
         """ℓ(θ), whatever the objective."""
         stack = {name: np.asarray(theta[name])[None] for name in self.derivation.touched}
         log_marginal, _ = bayes.normalise(bayes.joint(*self.derivation.log_terms(stack)))
-        return float(log_marginal.sum()) + float(
-            self._other_observed(*(theta[n] for n in self.derivation.parameters))
-        )
+        return float(log_marginal.sum()) + self.other_observed(theta)
+
+    def other_observed(self, theta: Theta) -> float:
+        """Log-density of the observed variables that do not involve ``z``."""
+        return float(self._other_observed(*(theta[n] for n in self.derivation.parameters)))
 
     @cached_property
     def _other_terms(self) -> tuple[list[TensorVariable], list[TensorVariable]]:
@@ -138,15 +144,17 @@ class Objective:
         return compile_table(self.derivation.opened.theta.values(), self._sum(self._other_terms[0]))
 
     @cached_property
-    def _rest_graph(self) -> TensorVariable:
+    def rest_graph(self) -> TensorVariable:
+        """The same as a graph of constrained θ."""
         observed, prior = self._other_terms
         return self._sum([*observed, *(prior if self.kind == "posterior" else [])])
 
     @cached_property
     def _rest_compiled(self) -> Callable[..., Any]:
-        return compile_table(self.derivation.opened.theta.values(), self._rest_graph)
+        return compile_table(self.derivation.opened.theta.values(), self.rest_graph)
 
-    def _rest(self, theta: Theta) -> float:
+    def rest(self, theta: Theta) -> float:
+        """What the objective adds to Σ_i log p(x_i | θ)."""
         return float(self._rest_compiled(*(theta[n] for n in self.derivation.parameters)))
 
     # -- gradients -----------------------------------------------------------------------------
@@ -154,12 +162,16 @@ class Objective:
     @cached_property
     def _gradient(self) -> Callable[..., Any]:
         """Compiled Q and its gradient over the unconstrained vector, at r (component, obs)."""
-        derivation = self.derivation
-        space, table = derivation.space, derivation.table
+        table = self.derivation.table
         r = pt.matrix("responsibility")
         joint = table.log_prior + table.log_likelihood
         expected = pt.switch(r > 0, r * pt.switch(r > 0, joint, 0.0), 0.0).sum()
-        q = expected + self._rest_graph
+        return self.compile_over_u(expected + self.rest_graph, [r])
+
+    def compile_over_u(self, q: TensorVariable, others: list[TensorVariable]) -> Callable[..., Any]:
+        """A scalar graph of constrained θ, and its gradient, as functions of the flat vector u."""
+        derivation = self.derivation
+        space = derivation.space
         u = pt.vector("u")
         replacements: dict[TensorVariable, TensorVariable] = {}
         start = 0
@@ -182,7 +194,7 @@ class Objective:
             for name, graph in zip(theta_vars, constrained, strict=True)
         }
         (q,) = clone_replace([q], swap, rebuild_strict=False)
-        return compile_table([u, r], [q, pytensor.grad(q, u)])
+        return compile_table([u, *others], [q, pytensor.grad(q, u)])
 
     def expected(self, u: NDArray, responsibility: NDArray) -> tuple[float, NDArray]:
         """Q(θ(u); r) and its gradient over u."""

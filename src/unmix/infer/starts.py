@@ -5,10 +5,49 @@ which find separated groups; the other half are random soft assignments (Dirichl
 find components that differ in something else than their means (spread, slope).
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation
+
+# A start looks at no more rows than this: it only has to find the hill.
+ENOUGH = 10_000
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins: responsibilities of some rows, or a point of θ.
+
+    Attributes
+    ----------
+    r
+        Shape (row, component).
+    rows
+        Which rows these are.
+    theta
+        Constrained values, in place of both.
+    """
+
+    r: NDArray | None = None
+    rows: NDArray | None = None
+    theta: dict[str, NDArray] | None = None
+
+
+def find_starts(derivation: Derivation, number: int, rng: np.random.Generator) -> Iterator[Start]:
+    """Starts in turn: responsibilities of all rows, or of a sample where there are many."""
+    features, n = observed_features(derivation), derivation.n_obs
+    number = number if derivation.n_components > 1 else 1
+    if n <= ENOUGH or derivation.onepass is None:
+        for r in start_responsibilities(features, derivation.n_components, number, rng):
+            yield Start(r, np.arange(n))
+        return
+    for s in range(number):
+        rows = np.sort(rng.choice(n, ENOUGH, replace=False))
+        kind = start_responsibilities(features[rows], derivation.n_components, 1, rng, first=s)
+        yield Start(kind[0], rows)
 
 
 def observed_features(derivation: Derivation) -> NDArray:
@@ -38,14 +77,14 @@ def observed_features(derivation: Derivation) -> NDArray:
 
 
 def start_responsibilities(
-    features: NDArray, k: int, number: int, rng: np.random.Generator
+    features: NDArray, k: int, number: int, rng: np.random.Generator, *, first: int = 0
 ) -> list[NDArray]:
     """Responsibilities (obs, component) to begin EM from, one array for each start."""
     n = len(features)
     spread = features.std(axis=0) if features.size else np.zeros(0)
     scaled = features[:, spread > 0] / spread[spread > 0]
     starts = []
-    for s in range(number):
+    for s in range(first, first + number):
         if s % 2 == 0 and scaled.shape[1]:
             starts.append(_kmeans_plus_plus(scaled, k, rng))
         else:

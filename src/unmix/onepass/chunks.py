@@ -11,6 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from unmix.errors import UnmixError
 
+# Distances from the mean of a column that single precision stores with its full 24 bits.
+SINGLE = (1e-30, 1e38)
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
@@ -21,7 +24,8 @@ class Chunk:
     x
         Columns less ``centre``, shape (column, obs), C order, float64 or float32.
     centre
-        What was subtracted from each column, shape (column,); zero in double precision.
+        What was subtracted from each column, shape (column,); zero in double precision, and where
+        single precision holds the column exactly.
     weight
         Row weights (obs,), or of length zero for one each.
     """
@@ -40,21 +44,25 @@ def make_chunk(
     """A chunk from columns (column, obs).
 
     In single precision the columns' means are taken out first: 24 bits then resolve the spread of
-    the data, not their distance from zero.
+    the data, not their distance from zero. Columns that single precision holds exactly stay as they
+    are: counts, levels and zeros must come back as themselves.
 
     Raises
     ------
     UnmixError
-        If weights are negative, not finite, or of another length.
+        If weights are negative, not finite, or of another length; if the spread of a column is
+        outside the range of single precision.
     """
     dtype = np.dtype(dtype)
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise UnmixError(f"data are stored as float64 or float32, not as {dtype}")
     centre = np.zeros(len(columns))
     if dtype == np.float32:
-        centre = np.asarray(columns, dtype=np.float64).mean(axis=1)
-        columns = columns - centre[:, None]
-    x = np.ascontiguousarray(columns, dtype=dtype)
+        x = np.empty(np.shape(columns), dtype=dtype)
+        for j, column in enumerate(columns):
+            centre[j] = _store_single(np.asarray(column, dtype=np.float64), x[j], j)
+    else:
+        x = np.ascontiguousarray(columns, dtype=dtype)
     w = np.zeros(0) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
     if weight is not None:
         if w.shape != (x.shape[1],):
@@ -63,6 +71,24 @@ def make_chunk(
             bad = int(np.flatnonzero(~(np.isfinite(w) & (w >= 0)))[0])
             raise UnmixError(f"the weight of row {bad} is {w[bad]}: weights are 0 or more")
     return Chunk(x, centre, w)
+
+
+def _store_single(column: NDArray[np.float64], into: NDArray[np.float32], number: int) -> float:
+    """Write a column in single precision; what was subtracted."""
+    with np.errstate(over="ignore"):
+        into[:] = column
+    if np.array_equal(into, column, equal_nan=True):
+        return 0.0
+    centre = float(column.mean())
+    rest = column - centre
+    largest = float(np.abs(rest).max())
+    if not SINGLE[0] <= largest <= SINGLE[1]:
+        raise UnmixError(
+            f"column {number} lies up to {largest:.3g} from its mean, and single precision keeps "
+            f"its digits between {SINGLE[0]:g} and {SINGLE[1]:g}: store it as float64"
+        )
+    into[:] = rest
+    return centre
 
 
 def total_weight(chunks: Sequence[Chunk]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numba as nb
 
-from unmix.onepass import kernel
+from unmix.onepass import em_kernel, kernel
 
 
 def _digest() -> str:
@@ -61,3 +61,61 @@ def joint_rows() -> Callable[..., Any]:
         kernel.joint_rows(terms, x, centre, log_w, params, begin, end, out)
 
     return joint_rows
+
+
+@lru_cache
+def em_rows() -> Callable[..., Any]:
+    """`unmix.onepass.em_kernel.em_rows`, compiled."""
+    sources = _digest()
+
+    @nb.njit(error_model="numpy", nogil=True, cache=True)
+    def em_rows(  # type: ignore[no-untyped-def]
+        terms, x, centre, weight, log_w, params, floor, move_w, total, tolerance, trace, moves
+    ):
+        sources  # noqa: B018
+        return em_kernel.em_rows(
+            terms, x, centre, weight, log_w, params, floor, move_w, total, tolerance, trace, moves
+        )
+
+    return em_rows
+
+
+@lru_cache
+def maximise_all() -> Callable[..., Any]:
+    """`unmix.onepass.em_kernel.maximise_all`, compiled."""
+    sources = _digest()
+
+    @nb.njit(error_model="numpy", nogil=True, cache=True)
+    def maximise_all(terms, log_w, params, n, stats, floor, move_w, total):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018
+        return em_kernel.maximise_all(terms, log_w, params, n, stats, floor, move_w, total)
+
+    return maximise_all
+
+
+@lru_cache
+def settled() -> Callable[..., Any]:
+    """`unmix.onepass.em_kernel.settled`, compiled."""
+    sources = _digest()
+
+    @nb.njit(error_model="numpy", nogil=True, cache=True)
+    def settled(trace, moves, at, total, tolerance):  # type: ignore[no-untyped-def]
+        sources  # noqa: B018
+        return em_kernel.settled(trace, moves, at, total, tolerance)
+
+    return settled
+
+
+@lru_cache
+def responsibility_rows() -> Callable[..., Any]:
+    """`unmix.onepass.kernel.responsibility_rows`, compiled."""
+    sources = _digest()
+
+    @nb.njit(error_model="numpy", nogil=True, cache=True)
+    def responsibility_rows(  # type: ignore[no-untyped-def]
+        terms, x, centre, log_w, params, r, log_marginal
+    ):
+        sources  # noqa: B018
+        kernel.responsibility_rows(terms, x, centre, log_w, params, r, log_marginal)
+
+    return responsibility_rows

@@ -79,6 +79,22 @@ def maximise(code, d, n, s, p, floor):  # type: ignore[no-untyped-def]
 
 
 @jit
+def change(code, d, old, new):  # type: ignore[no-untyped-def]
+    """How far one term's parameters of one component moved, in their own units."""
+    if code == 0:
+        return normal.change(d, old, new)
+    if code == 1:
+        return mvnormal.change(d, old, new)
+    if code == 2:
+        return poisson.change(d, old, new)
+    if code == 3:
+        return bernoulli.change(d, old, new)
+    if code == 4:
+        return categorical.change(d, old, new)
+    return exponential.change(d, old, new)
+
+
+@jit
 def load(x, centre, begin, m, block):  # type: ignore[no-untyped-def]
     """Copy a block of columns, in double precision and with what was subtracted put back."""
     for j in range(x.shape[0]):
@@ -130,7 +146,8 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: 
     """Turn unnormalised responsibilities of a block into what weights the sums, in place.
 
     Expected: r itself. Sampled: 1 for one component drawn with probabilities r, else 0. Hard: 1
-    for the first most likely one. ``z`` takes the component where it has room for it.
+    for the first most likely one. A row that is impossible under every component weights nothing.
+    ``z`` takes the component where it has room for it, 0 for an impossible row.
     """
     if mode == EXPECTED:
         for i in range(m):
@@ -144,6 +161,7 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: 
         for i in range(m):
             scratch[i] = uniform(key, first_row + i) * total[i]
             total[i] = 0.0
+            chosen[i] = 0.0
         for k in range(len(joint)):
             row = joint[k]
             for i in range(m):
@@ -155,7 +173,8 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: 
                 chosen[i] = k if drawn else chosen[i]
     else:
         for i in range(m):
-            scratch[i] = -1.0
+            scratch[i] = 0.0
+            chosen[i] = 0.0
         for k in range(len(joint)):
             row = joint[k]
             for i in range(m):
@@ -163,7 +182,7 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: 
         for k in range(len(joint)):
             row = joint[k]
             for i in range(m):
-                first = row[i] == scratch[i]
+                first = row[i] == scratch[i] and row[i] > 0.0
                 row[i] = 1.0 if first else 0.0
                 chosen[i] = k if first else chosen[i]
                 scratch[i] = 2.0 if first else scratch[i]
@@ -216,7 +235,8 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
         if len(weight) > 0:
             w = weight[start : start + m]
             for i in range(m):
-                log_marginal += w[i] * (largest[i] + log(total[i]))
+                value = largest[i] + log(total[i])
+                log_marginal += w[i] * value if w[i] != 0.0 else 0.0
         else:
             for i in range(m):
                 log_marginal += largest[i] + log(total[i])
@@ -226,7 +246,7 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
             if len(weight) > 0:
                 w = weight[start : start + m]
                 for i in range(m):
-                    row[i] *= w[i]
+                    row[i] = row[i] * w[i] if w[i] != 0.0 else 0.0
             count = 0.0
             for i in range(m):
                 count += row[i]
@@ -286,4 +306,32 @@ def joint_rows(terms, x, centre, log_w, params, begin, end, out):  # type: ignor
         for k in range(len(log_w)):
             for i in range(m):
                 out[start - begin + i, k] = joint[k, i]
+        start += m
+
+
+@jit
+def responsibility_rows(terms, x, centre, log_w, params, r, log_marginal):  # type: ignore[no-untyped-def]
+    """Bayes' rule for all rows of a chunk: r (obs, component) and log p(x_i | θ) (obs,).
+
+    NaN where a row is impossible under every component.
+    """
+    rows, k_all = x.shape[1], len(log_w)
+    size = min(BLOCK, max(rows, 1))
+    joint = np.empty((k_all, size))
+    block = np.empty((x.shape[0], size))
+    work = np.empty((x.shape[0] + 3, size))
+    largest, total = np.empty(size), np.empty(size)
+    start = 0
+    while start < rows:
+        m = min(size, rows - start)
+        load(x, centre, start, m, block)
+        fill_joint(terms, block, m, log_w, params, joint, largest, work)
+        normalise(joint, m, largest, total)
+        for i in range(m):
+            log_marginal[start + i] = largest[i] + log(total[i])
+            total[i] = 1.0 / total[i] if total[i] != 0.0 else np.nan
+        for k in range(k_all):
+            row = joint[k]
+            for i in range(m):
+                r[start + i, k] = row[i] * total[i]
         start += m

@@ -124,9 +124,8 @@ class OnePass:
         """That part for each row, (obs,); None where it is zero."""
         total = None
         for t in self.recognised.terms:
-            x = chunk.x[t.columns] + chunk.centre[t.columns, None]
-            base = t.family.log_base(x)
-            if base is not None:
+            if t.family.has_base:  # else the columns need not be copied
+                base = t.family.log_base(chunk.x[t.columns] + chunk.centre[t.columns, None])
                 total = base if total is None else total + base
         return total
 
@@ -172,13 +171,17 @@ class OnePass:
             Array (obs,) that takes sampled or hard assignments.
         """
         kernel = compiled.pass_rows()
-        k = len(log_w)
-        log_w = np.ascontiguousarray(log_w, dtype=np.float64)
-        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        log_w, packed = self._checked(log_w, packed)
+        k, key = len(log_w), int(key)
+        if z is not None and (z.shape != (self.n_obs,) or k - 1 > np.iinfo(z.dtype).max):
+            raise ValueError(
+                f"z has shape {z.shape} and type {z.dtype}: {self.n_obs} assignments to "
+                f"{k} components do not fit"
+            )
         parts: list[tuple[Chunk, int, int, int]] = []
         offset = 0
         for chunk in self.chunks:
-            parts += [(chunk, offset, *rows) for rows in self._shares(len(chunk))]
+            parts += [(chunk, offset, *rows) for rows in self.shares(len(chunk))]
             offset += len(chunk)
         none = np.zeros(0, dtype=z_dtype(k) if z is None else z.dtype)
 
@@ -203,7 +206,20 @@ class OnePass:
             statistics += more[2]
         return Sums(float(log_marginal) + self.log_base, n, statistics, packed)
 
-    def _shares(self, rows: int) -> list[tuple[int, int]]:
+    def _checked(self, log_w: NDArray, packed: NDArray) -> tuple[NDArray, NDArray]:
+        """Parameters as the kernel reads them: it does not look where arrays end."""
+        length = int(self.terms[-1, 3] + self.terms[-1, 4])
+        if np.shape(packed) != (len(log_w), length):
+            raise ValueError(
+                f"{len(log_w)} weights and parameters of shape {np.shape(packed)} are not those of "
+                f"components with {length} parameters each"
+            )
+        return (
+            np.ascontiguousarray(log_w, dtype=np.float64),
+            np.ascontiguousarray(packed, dtype=np.float64),
+        )
+
+    def shares(self, rows: int) -> list[tuple[int, int]]:
         """Rows of a chunk split between threads."""
         work = rows * self.n_components * (8 + 2 * self.recognised.n_statistics)
         wanted = self.threads or min(available_cores(), max(1, work // WORTH_A_THREAD))
@@ -240,8 +256,7 @@ class OnePass:
     def joint(self, log_w: NDArray, packed: NDArray, rows: int = 65536) -> Iterator[NDArray]:
         """Log p(z_i = k, x_i | θ) of all rows in turn, arrays (row, component)."""
         kernel = compiled.joint_rows()
-        log_w = np.ascontiguousarray(log_w, dtype=np.float64)
-        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        log_w, packed = self._checked(log_w, packed)
         for chunk in self.chunks:
             base = self.log_bases(chunk)
             for begin in range(0, len(chunk), rows):
@@ -260,3 +275,56 @@ class OnePass:
             for t in self.recognised.terms
         ]
         return np.concatenate(parts)
+
+    def variances(self) -> NDArray[np.float64]:
+        """Variance of each column over the rows, (column,)."""
+        count, mean = 0, np.zeros(len(self.chunks[0].x))
+        scatter = np.zeros(len(mean))
+        for chunk in self.chunks:
+            here = chunk.x.mean(axis=1, dtype=np.float64) + chunk.centre
+            share = len(chunk) / (count + len(chunk))
+            scatter += chunk.x.var(axis=1, dtype=np.float64) * len(chunk)
+            scatter += np.square(here - mean) * count * share
+            mean += (here - mean) * share
+            count += len(chunk)
+        return scatter / count
+
+    def peaks(self, packed: NDArray) -> NDArray[np.float64]:
+        """Largest value that each component's log-density can take, (component,)."""
+        total = np.zeros(len(packed))
+        for t in self.recognised.terms:
+            if t.family.continuous:
+                total += packed[:, t.parameters.stop - 1]
+        return total
+
+    def responsibilities(self, log_w: NDArray, packed: NDArray) -> tuple[NDArray, NDArray]:
+        """Bayes' rule at draws.
+
+        Parameters
+        ----------
+        log_w, packed
+            Shapes (sample, component) and (sample, component, parameter).
+
+        Returns
+        -------
+        log_marginal
+            log p(x_i | θ_s), shape (sample, obs).
+        responsibility
+            Shape (sample, obs, component); NaN where a row is impossible.
+        """
+        kernel = compiled.responsibility_rows()
+        samples, k = log_w.shape
+        r, log_marginal = np.empty((samples, self.n_obs, k)), np.empty((samples, self.n_obs))
+        at = 0
+        for chunk in self.chunks:
+            rows = slice(at, at + len(chunk))
+            base = self.log_bases(chunk)
+            for s in range(samples):
+                kernel(
+                    self.terms, chunk.x, chunk.centre, log_w[s], packed[s], r[s, rows],
+                    log_marginal[s, rows],
+                )  # fmt: skip
+            if base is not None:
+                log_marginal[:, rows] += base
+            at += len(chunk)
+        return log_marginal, r

@@ -149,6 +149,15 @@ class Recognised:
             ),
         )
 
+    def sums_to_one(self, log_w: NDArray, packed: NDArray) -> bool:
+        """Whether weights, and levels' probabilities, sum to one at every draw."""
+        sums = [np.exp(log_w).sum(axis=-1)]
+        for t in self.terms:
+            if isinstance(t.family, Categorical):
+                p = np.exp(packed[..., t.parameters])
+                sums.append(p.reshape(*p.shape[:-1], t.d, -1).sum(axis=-1).ravel())
+        return all(bool(np.all(np.abs(s - 1.0) <= 1e-6)) for s in sums)
+
     def expected(self, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
         """Σ_ik r_ik log p(x_i | z_i = k) from statistics, a scalar graph of packed parameters."""
         total = pt.zeros(())
@@ -195,6 +204,8 @@ def recognise(derivation: Derivation) -> Recognised:
             raise NotRecognised(f"rows of {name!r} do not follow {opened.latent.name!r} one by one")
         x = np.asarray(derivation.data[opened.observed[name]].data)
         d = x.size // derivation.n_obs
+        if family.event and d != x.shape[-1]:
+            raise NotRecognised(f"{name!r} has several vectors a row")
         graphs = _parameters(derivation, rv, name, family, x.shape)
         if isinstance(family, Categorical):
             family = family.with_levels(
@@ -261,6 +272,8 @@ def _parameters(
                                             *value.shape[value.ndim - own :]))  # fmt: skip
             wide = int(np.prod(features))
         tail = value.shape[value.ndim - own :]
+        # Constants of low precision (an integer, a float32) are numbers like any other.
+        graph = pt.cast(graph, "float64")
         first = derivation.n_components if follows else 1
         middle = () if family.event else (wide,)
         aligned.append(graph.reshape((first, *middle, *tail)))
@@ -293,4 +306,4 @@ def _lower_factor(covariance: Graph) -> Graph | None:
 def _is_lower(value: NDArray) -> bool:
     upper = np.triu(np.ones(value.shape[-2:], dtype=bool), 1)
     diagonal = np.diagonal(value, axis1=-2, axis2=-1)
-    return not np.any(value[..., upper]) and bool(np.all(diagonal > 0))
+    return not np.any(value[..., upper]) and bool(np.all(diagonal != 0))

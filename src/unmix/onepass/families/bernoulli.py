@@ -47,6 +47,15 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return 0
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a probability."""
+    largest = 0.0
+    for j in range(d):
+        largest = max(largest, abs(np.exp(new[j]) - np.exp(old[j])))
+    return largest
+
+
 class Bernoulli(Family):
     """`pm.Bernoulli` with its probability indexed by ``z``."""
 

@@ -42,6 +42,15 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return 0
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a probability."""
+    largest = 0.0
+    for j in range(len(new)):
+        largest = max(largest, abs(np.exp(new[j]) - np.exp(old[j])))
+    return largest
+
+
 class Categorical(Family):
     """`pm.Categorical` items with their probabilities indexed by ``z``."""
 

@@ -37,12 +37,22 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return 0
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a rate, relative."""
+    largest = 0.0
+    for j in range(d):
+        largest = max(largest, abs((new[j] - old[j]) / new[j]))
+    return largest
+
+
 class Exponential(Family):
     """`pm.Exponential` with its rate or scale indexed by ``z``."""
 
     code = 5
     name = "Exponential"
     op = ExponentialRV
+    continuous = True
 
     def n_parameters(self, d: int) -> int:
         return d + 1

@@ -1,9 +1,9 @@
 """What a family of densities has to say to take part in the pass.
 
-A family is one small file: four plain loops for Numba (`log_density`, `statistics`, `maximise`,
-and nothing else touches the data), and one class that tells PyTensor how the model's parameters
-become the numbers those loops read. It is entered in `unmix.onepass.families` and in the dispatch
-of `unmix.onepass.kernel`.
+A family is one small file: plain loops for Numba (`log_density` and `statistics` over a block of
+rows, `maximise` and `change` on one component's sums and parameters), and one class that tells
+PyTensor how the model's parameters become the numbers those loops read. It is entered in
+`unmix.onepass.families` and in the dispatch of `unmix.onepass.kernel`.
 """
 
 from abc import ABC, abstractmethod
@@ -30,6 +30,11 @@ class Family(ABC):
         Number of trailing dims of the observed variable that form one event (1 for MvNormal).
     own
         Number of trailing dims of each parameter that are its own, beside those of the rows.
+    has_base
+        Whether log p(x_i | k) has a part that no parameter enters.
+    continuous
+        Whether it has densities, so that a component can collapse onto a point. The last packed
+        parameter is then the largest value that the log-density can take.
     """
 
     code: ClassVar[int]
@@ -37,6 +42,8 @@ class Family(ABC):
     op: ClassVar[type]
     event: ClassVar[int] = 0
     own: ClassVar[tuple[int, ...]] = (0,)
+    has_base: ClassVar[bool] = False
+    continuous: ClassVar[bool] = False
 
     @abstractmethod
     def n_parameters(self, d: int) -> int:
@@ -66,9 +73,9 @@ class Family(ABC):
     def neutral(self, x: NDArray) -> NDArray:
         """Packed parameters of one component fitted to columns x (d, obs), to centre sums at."""
 
-    def log_base(self, x: NDArray) -> NDArray | None:
-        """The part of log p(x_i | k) that no parameter enters, (obs,); None where it is zero."""
-        return None
+    def log_base(self, x: NDArray) -> NDArray:
+        """The part of log p(x_i | k) that no parameter enters, (obs,), where there is one."""
+        raise NotImplementedError
 
     def columns(self, x: NDArray) -> NDArray:
         """Observed values (obs, d) as the numbers that the kernel reads, same shape.

@@ -242,6 +242,20 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return held
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a mean or of L⁻¹, in units of the conditional standard deviations."""
+    largest = 0.0
+    for i in range(d):
+        for j in range(i + 1):
+            at = d + i * (i + 1) // 2 + j
+            inverse_sd = new[d + j * (j + 1) // 2 + j]
+            largest = max(largest, abs(new[at] - old[at]) / inverse_sd)
+        inverse_sd = new[d + i * (i + 1) // 2 + i]
+        largest = max(largest, abs(new[i] - old[i]) * inverse_sd)
+    return largest
+
+
 def lower_indices(d: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a lower triangle, row by row."""
     return np.tril_indices(d)
@@ -255,6 +269,7 @@ class MvNormal(Family):
     op = MvNormalRV
     event = 1
     own = (1, 2)
+    continuous = True
 
     def n_parameters(self, d: int) -> int:
         return d + d * (d + 1) // 2 + 1
@@ -268,7 +283,8 @@ class MvNormal(Family):
         factor = pt.broadcast_to(factor, (k, d, d))
         inverse = solve_triangular(factor, pt.eye(d), lower=True)
         rows, columns = lower_indices(d)
-        constant = -pt.log(pt.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=1)
+        # A factor with negative entries on its diagonal is a factor of the same covariance.
+        constant = -pt.log(pt.abs(pt.diagonal(factor, axis1=-2, axis2=-1))).sum(axis=1)
         constant = constant[:, None] - d * HALF_LOG_2_PI
         return pt.concatenate([mu, inverse[:, rows, columns], constant], axis=1)
 

@@ -104,6 +104,16 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return held
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a mean, in standard deviations, or of a standard deviation, relative."""
+    largest = 0.0
+    for j in range(d):
+        largest = max(largest, abs(new[j] - old[j]) * new[d + j])
+        largest = max(largest, abs(new[d + j] - old[d + j]) / new[d + j])
+    return largest
+
+
 class Normal(Family):
     """`pm.Normal` with its mean and standard deviation indexed by ``z``."""
 
@@ -111,6 +121,7 @@ class Normal(Family):
     name = "Normal"
     op = NormalRV
     own = (0, 0)
+    continuous = True
 
     def columns(self, x: Any) -> np.ndarray:
         return x

@@ -39,12 +39,24 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
     return 0
 
 
+@jit
+def change(d, old, new):  # type: ignore[no-untyped-def]
+    """Largest step of a rate, relative to the largest rate of its component."""
+    largest, scale = 0.0, 0.0
+    for j in range(d):
+        rate = np.exp(new[j])
+        scale = max(scale, rate)
+        largest = max(largest, abs(rate - np.exp(old[j])))
+    return largest / scale if scale > 0.0 else largest
+
+
 class Poisson(Family):
     """`pm.Poisson` with its rate indexed by ``z``."""
 
     code = 2
     name = "Poisson"
     op = PoissonRV
+    has_base = True
 
     def n_parameters(self, d: int) -> int:
         return d + 1
