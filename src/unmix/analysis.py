@@ -122,7 +122,12 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
 
     plan, console = work.plan, work.console
     assert plan.method != "em"
-    how = {"nuts": "compiling and sampling, z summed out", "pymc": "compiling and sampling θ and z"}
+    how = {
+        "auto": "sampling θ and z",
+        "gibbs": "sampling θ and z from their exact conditionals",
+        "nuts": "compiling and sampling, z summed out",
+        "pymc": "compiling and sampling θ and z",
+    }
     with work.stage(how[plan.method], has_bar=True):
         post = unmix.sample(
             work.model,
@@ -139,6 +144,7 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
         if str(name).startswith("seconds_"):
             part = str(name).removeprefix("seconds_").replace("_", " ")
             work.stage.took(f"  of it {part}", float(seconds))
+    say(console, f"method {post.attrs['method']}: {post.attrs['reason']}")
     work.save("fit", post)
     if post.attrs.get("interrupted"):
         kept = f"the {post['posterior'].sizes['draw']:,} draws of each chain so far"

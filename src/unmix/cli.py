@@ -91,8 +91,11 @@ Covariance = Annotated[
     Literal["full", "diagonal"], typer.Option(help="Whether features may be correlated.")
 ]
 Method = Annotated[
-    Literal["nuts", "pymc", "em"],
-    typer.Option(help="nuts: z summed out; pymc: z in the chain, slow; em: no draws at all."),
+    Literal["auto", "gibbs", "nuts", "pymc", "em"],
+    typer.Option(
+        help="auto: gibbs or nuts, and says why; gibbs: exact conditionals; nuts: z summed out; "
+        "pymc: z in the chain, slow; em: no draws at all."
+    ),
 ]
 Draws = Annotated[int, typer.Option(help="Draws kept of each chain.")]
 Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
@@ -144,7 +147,7 @@ def fit(
     columns: Columns = None,
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
     covariance: Covariance = "full",
-    method: Method = "nuts",
+    method: Method = "auto",
     draws: Draws = 1000,
     tune: Tune = 1000,
     chains: Chains = 4,

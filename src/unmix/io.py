@@ -23,7 +23,7 @@ from unmix import __version__
 from unmix.derive import derive
 from unmix.errors import UnmixError
 from unmix.infer import EMResult
-from unmix.infer.sample import observed_data
+from unmix.infer.tree import observed_data
 from unmix.printable import printable
 from unmix.recipe import recipe_of
 from unmix.saved_em import em_result, em_tree

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Method = Literal["nuts", "pymc", "em"]
+Method = Literal["auto", "gibbs", "nuts", "pymc", "em"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Plan:
     covariance
         ``"full"`` or ``"diagonal"``.
     method
-        ``"nuts"``, ``"pymc"``, or ``"em"`` for no draws at all.
+        As in `unmix.sample`, or ``"em"`` for no draws at all.
     draws, tune, chains, cores
         As in `unmix.sample`.
     seed
@@ -32,7 +32,7 @@ class Plan:
 
     components: int
     covariance: Literal["full", "diagonal"] = "full"
-    method: Method = "nuts"
+    method: Method = "auto"
     draws: int = 1000
     tune: int = 1000
     chains: int = 4

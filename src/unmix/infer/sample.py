@@ -1,49 +1,71 @@
 """`sample`: draws of θ and of every z_i, as one tree of results.
 
-Two roads: z summed out and then drawn exactly from each draw's θ (``"nuts"``), or z in the chain
-under PyMC's own steps (``"pymc"``). Both hand back the same tree.
+Three roads: z summed out and then drawn exactly given θ (``"nuts"``), z in the chain with its
+exact conditionals (``"gibbs"``), or z in the chain under PyMC's own steps (``"pymc"``). All hand
+back the same tree.
 """
 
 import inspect
 import time
-import warnings
-from typing import Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import arviz as az
 import numpy as np
-import nutpie
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
 import unmix
-from unmix.assign.draws import Assigned, assign_draws
-from unmix.assign.matching import verdict
+from unmix.assign.draws import assign_draws
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta
-from unmix.errors import UnmixError, UnmixWarning
+from unmix.errors import UnmixError
 from unmix.fingerprint import fingerprint
-from unmix.infer.labellings import unvisited_labelling
+from unmix.infer.aloud import disagree, say_aloud, say_labelling, worst_r_hat
+from unmix.infer.choose import Method, choose
 from unmix.infer.nuts import run_nuts, start_points
 from unmix.infer.pymc_steps import run_pymc
+from unmix.infer.tree import result_tree
 from unmix.recipe import recipe_of
 
-Method = Literal["nuts", "pymc"]
-# Vehtari et al. 2021, Bayesian Analysis 16:667, on quantities that labels cannot change.
-R_HAT, CLEARLY = 1.01, 1.05
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a sampler hands over.
+
+    Attributes
+    ----------
+    posterior, stats
+        Dims (chain, draw, …).
+    z
+        Assignments (chain, draw, obs) that were in the chain; None where they are yet to be drawn.
+    interrupted
+        Whether it was stopped early.
+    left_out
+        Deterministics that depend on z.
+    """
+
+    posterior: xr.Dataset
+    stats: xr.Dataset
+    z: NDArray | None
+    interrupted: bool
+    left_out: tuple[str, ...] = ()
 
 
 def sample(
     model: pm.Model | None = None,
     *,
-    method: Method = "nuts",
+    method: Method = "auto",
     draws: int = 1000,
     tune: int = 1000,
     chains: int = 4,
     cores: int | None = None,
     rng: int | np.random.Generator | None = None,
     em: Any = None,
+    store: str | Path | None = None,
+    checkpoint: str | Path | None = None,
     progress: bool = True,
     **kwargs: Any,
 ) -> xr.DataTree:
@@ -55,14 +77,23 @@ def sample(
         The declared mixture; found in the ``with`` block when left out.
     method
         ``"nuts"``: z summed out, θ by nutpie, z then drawn exactly given each draw's θ.
+        ``"gibbs"``: z and θ in turn from their exact conditionals, for models on the fast road.
         ``"pymc"``: z in the chain under PyMC's own steps; slow, for small N, and independent of
         the table that unmix derives.
+        ``"auto"``: one of the first two, and NUTS where Gibbs' chains come to disagree; the
+        attribute ``reason`` of the result says why.
     draws, tune, chains, cores
         As in `pymc.sample`: draws kept and tuning steps of each chain.
     rng
         Seed or generator. The same seed gives the same draws on the same machine and versions.
     em
         An EM result around which chains start; EM is run briefly when left out.
+    store
+        Folder that holds z on disk and not in memory, as ``z.npy``; N = 10⁶ with 4 × 1,000 draws
+        takes 4 GB there.
+    checkpoint
+        Folder in which ``"gibbs"`` keeps its state; the same call goes on from it after an
+        interruption.
     progress
         Whether to show progress.
     **kwargs
@@ -92,178 +123,140 @@ def sample(
         if isinstance(value, bool) or value != int(value) or value < least:
             raise UnmixError(f"{name} is {value!r}: give a whole number, {least} or more")
     _require_known(method, kwargs)
+    if checkpoint is not None and method not in ("gibbs", "auto"):
+        raise UnmixError(f"checkpoint belongs to method='gibbs', not to {method!r}: leave it out")
     derivation = derive(model)
     generator = np.random.default_rng(rng)
     seed = int(rng) if isinstance(rng, int | np.integer) else -1
     sampler_seed = int(generator.integers(2**31))
-    left_out: tuple[str, ...] = ()
-    if method == "nuts":
+    points: list[dict[str, NDArray]] = []
+    reference = None
+    if method != "pymc" or em is not None:
         points, reference = start_points(derivation, em, generator)
-        posterior, stats, interrupted, left_out = run_nuts(
-            derivation, points, draws=draws, tune=tune, chains=chains, cores=cores,
-            seed=sampler_seed, progress=progress, **kwargs,
-        )  # fmt: skip
-        reason = "z can be summed out, so θ is sampled by gradients and z drawn exactly"
-        counted = None
-    elif method == "pymc":
-        posterior, stats, counted, interrupted = run_pymc(
-            derivation, draws=draws, tune=tune, chains=chains, cores=cores,
-            seed=sampler_seed, progress=progress, **kwargs,
-        )  # fmt: skip
-        reference = None if em is None else start_points(derivation, em, generator)[1]
-        reason = "asked for: z in the chain, independent of the derived table"
+    asked = method
+    reason = _REASONS.get(method, "")
+    if method == "auto":
+        chosen, reason = choose(derivation, reference, kwargs)
+        if checkpoint is not None and chosen != "gibbs":
+            raise UnmixError(f"checkpoint needs method='gibbs', and here {reason}: leave it out")
     else:
-        raise UnmixError(f"method is {method!r}: give 'nuts' or 'pymc'")
-    parts = {n: stats.attrs.pop(n) for n in list(stats.attrs) if n.startswith("seconds_")}
-    stack = stack_theta(derivation, posterior)
-    drawing = time.perf_counter()
-    assigned = assign_draws(derivation, stack, generator if counted is None else None, reference)
-    if counted is None:
-        parts["seconds_drawing_z"] = time.perf_counter() - drawing
-    z = assigned.z if counted is None else counted.astype(z_dtype(derivation.n_components))
-    assert z is not None  # drawn above where it was not counted
-    tree = _tree(derivation, posterior, stats, z, assigned)
+        chosen = method
+    settings = {
+        "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
+        "seed": sampler_seed, "progress": progress,
+    }  # fmt: skip
+    drawn = _draw(chosen, derivation, points, settings, store, checkpoint, kwargs)
+    tree = _finish(derivation, drawn, generator, reference, store)
+    found = worst_r_hat(tree["sample_stats"].to_dataset())
+    if asked == "auto" and chosen == "gibbs" and found and disagree(*found):
+        reason = (
+            f"Gibbs' chains came to disagree (R-hat {found[0]:.3f} on quantities that labels "
+            "cannot change), so θ went by gradients instead"
+        )
+        chosen = "nuts"
+        drawn = _draw(chosen, derivation, points, settings, store, None, kwargs)
+        tree = _finish(derivation, drawn, generator, reference, store)
     name, arguments = recipe_of(derivation.model)
     tree.attrs = {
         "unmix_version": unmix.__version__,
         "pymc_version": pm.__version__,
-        "method": method,
+        "method": chosen,
         "reason": reason,
         "seed": seed,
-        "z_kind": "fresh" if counted is None else "dependent",
-        "z_from_table": int(counted is None),
+        "z_kind": "fresh" if drawn.z is None else "dependent",
+        "z_from_table": int(chosen != "pymc"),
         "model": name,
         "model_arguments": arguments,
         "fingerprint": fingerprint(derivation),
-        "deterministics_left_out": ", ".join(left_out),
+        "deterministics_left_out": ", ".join(drawn.left_out),
         "seconds": time.perf_counter() - begun,
-        **parts,
-        "interrupted": int(interrupted),
+        **tree.attrs,
+        "interrupted": int(drawn.interrupted),
     }
-    _say_aloud(tree, draws)
-    _say_labelling(derivation, posterior)
+    say_aloud(tree, draws)
+    say_labelling(derivation, drawn.posterior)
+    return tree
+
+
+_REASONS = {
+    "nuts": "asked for: z summed out, θ by gradients, z drawn exactly",
+    "gibbs": "asked for: z and θ in turn, from their exact conditionals",
+    "pymc": "asked for: z in the chain, independent of the derived table",
+}
+
+
+def _draw(
+    method: str,
+    derivation: Derivation,
+    points: list[dict[str, NDArray]],
+    settings: dict[str, Any],
+    store: str | Path | None,
+    checkpoint: str | Path | None,
+    options: dict[str, Any],
+) -> Drawn:
+    """Run one sampler."""
+    if method == "nuts":
+        posterior, stats, interrupted, left_out = run_nuts(
+            derivation, points, **settings, **options
+        )
+        return Drawn(posterior, stats, None, interrupted, left_out)
+    if method == "gibbs":
+        from unmix.infer.gibbs import run_gibbs  # here, because not every run needs its kernels
+
+        posterior, stats, z, interrupted = run_gibbs(
+            derivation, points, **settings, store=store, checkpoint=checkpoint, **options
+        )
+        return Drawn(posterior, stats, z, interrupted)
+    posterior, stats, z, interrupted = run_pymc(derivation, **settings, **options)
+    return Drawn(posterior, stats, z, interrupted)
+
+
+def _finish(
+    derivation: Derivation,
+    drawn: Drawn,
+    rng: np.random.Generator,
+    reference: NDArray | None,
+    store: str | Path | None,
+) -> xr.DataTree:
+    """Draw z where it was summed out, match components, and put everything into one tree."""
+    begun = time.perf_counter()
+    took = {n: drawn.stats.attrs.pop(n) for n in list(drawn.stats.attrs) if n[:8] == "seconds_"}
+    stack = stack_theta(derivation, drawn.posterior)
+    dtype = z_dtype(derivation.n_components)
+    if drawn.z is not None:
+        assigned = assign_draws(derivation, stack, None, reference)
+        z = drawn.z.astype(dtype, copy=False)
+    else:
+        out = None
+        if store is not None:
+            Path(store).mkdir(parents=True, exist_ok=True)
+            path, shape = Path(store) / "z.npy", (len(stack), derivation.n_obs)
+            out = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        assigned = assign_draws(derivation, stack, rng, reference, out)
+        assert assigned.z is not None
+        z = assigned.z
+        took["seconds_drawing_z"] = time.perf_counter() - begun
+    tree = result_tree(derivation, drawn.posterior, drawn.stats, z, assigned)
+    tree.attrs = took
     return tree
 
 
 def _require_known(method: str, options: dict[str, Any]) -> None:
-    """Refuse an option that neither sampler knows, before anything is compiled."""
-    if method == "nuts":
+    """Refuse a method or an option that nobody knows, before anything is compiled."""
+    if method not in ("auto", "nuts", "gibbs", "pymc"):
+        raise UnmixError(f"method is {method!r}: give 'auto', 'nuts', 'gibbs' or 'pymc'")
+    takes: set[str] = set()
+    if options and method == "pymc":
+        takes = set(inspect.signature(pm.sample).parameters)
+    elif options and method != "gibbs":
+        import nutpie  # here, because it takes seconds
+
         settings = nutpie._lib.PyNutsSettings.Diag(0)
-        known = {*inspect.signature(nutpie.sample).parameters, *dir(settings)}
-    else:
-        known = set(inspect.signature(pm.sample).parameters)
+        takes = {*inspect.signature(nutpie.sample).parameters, *dir(settings)}
     for name in options:
-        if name not in known or name in ("seed", "random_seed"):
+        if name not in takes or name in ("seed", "random_seed"):
             raise UnmixError(
                 f"sample has no option {name!r}: it takes draws, tune, chains, cores, rng (the "
-                "seed), em, progress, and the options of nutpie.sample or pymc.sample"
+                "seed), em, store, checkpoint, progress, and the options of nutpie.sample or "
+                "pymc.sample"
             )
-
-
-def _tree(
-    derivation: Derivation,
-    posterior: xr.Dataset,
-    stats: xr.Dataset,
-    z: NDArray,
-    assigned: Assigned,
-) -> xr.DataTree:
-    """Everything that was drawn, by group."""
-    shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    samples = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
-    identified, sentence = verdict(assigned.margin, derivation.components.symmetric)
-    stats = stats.assign_coords(samples).assign(
-        log_likelihood=(("chain", "draw"), assigned.log_likelihood.reshape(shape)),
-        concentration=(("chain", "draw"), assigned.concentration.reshape(shape)),
-    )
-    assignments = xr.Dataset(
-        {derivation.latent.name: (("chain", "draw", "obs"), z.reshape(*shape, -1))},
-        coords={**samples, "obs": derivation.obs_labels},
-    )
-    alignment = xr.Dataset(
-        {
-            "permutation": (
-                ("chain", "draw", "component"),
-                assigned.permutation.reshape(*shape, -1).astype(z_dtype(derivation.n_components)),
-            ),
-            "margin": (("chain", "draw"), assigned.margin.reshape(shape)),
-        },
-        coords={**samples, "component": derivation.component_labels},
-        attrs={"identified": int(identified), "alignment": sentence},
-    )
-    groups = {
-        "posterior": posterior.assign_coords(samples),
-        "sample_stats": stats,
-        "assignments": assignments,
-        "alignment": alignment,
-        "observed_data": observed_data(derivation),
-    }
-    return xr.DataTree.from_dict(groups)
-
-
-def observed_data(derivation: Derivation) -> xr.Dataset:
-    """The rows that the model was declared on, with the model's dims."""
-    variables, coords = {}, {}
-    for name, value in derivation.opened.observed.items():
-        array = np.asarray(derivation.data[value].data)
-        declared = derivation.model.named_vars_to_dims.get(name) or (None,) * array.ndim
-        dims = tuple(d if d is not None else f"{name}_dim_{i}" for i, d in enumerate(declared))
-        variables[name] = (dims, array)
-        for d in dims:
-            labels = derivation.model.coords.get(d)
-            if labels is not None:
-                coords[d] = np.asarray(labels)
-    return xr.Dataset(variables, coords=coords)
-
-
-def _say_labelling(derivation: Derivation, posterior: xr.Dataset) -> None:
-    """Warn where chains sat in one of several plausible labellings."""
-    found = unvisited_labelling(
-        derivation,
-        stack_theta(derivation, posterior),
-        stack_theta(derivation, posterior, derivation.parameters),
-    )
-    if found is None:
-        return
-    i, j, cost = (*(derivation.component_labels[c] for c in found[:2]), found[2])
-    warnings.warn(
-        f"the prior hardly tells components {i} and {j} apart (swapping them costs {cost:.1f} "
-        "log-density units) and no chain moved between the two labellings: responsibilities hold "
-        "for the labelling that the chains sat in, and its weight is not known; make the priors "
-        "of these components equal, or clearly different",
-        UnmixWarning,
-        stacklevel=3,
-    )
-
-
-def _say_aloud(tree: xr.DataTree, draws: int) -> None:
-    """Warn of what a reader of the numbers must know."""
-    stats = tree["sample_stats"].to_dataset()
-    if tree.attrs["interrupted"]:
-        warnings.warn(
-            f"interrupted: {stats.sizes['draw']} of {draws} draws were kept, of "
-            f"{stats.sizes['chain']} chains",
-            UnmixWarning, stacklevel=3,
-        )  # fmt: skip
-    if "diverging" in stats and int(stats["diverging"].sum()):
-        warnings.warn(
-            f"{int(stats['diverging'].sum())} divergent draws: the posterior has corners that the "
-            "sampler did not reach; tighten the priors, or raise target_accept",
-            UnmixWarning, stacklevel=3,
-        )  # fmt: skip
-    if stats.sizes["chain"] > 1 and stats.sizes["draw"] >= 100:
-        free = stats[["log_likelihood", "concentration"]]
-        if float(free.to_array().std()) > 0:
-            r_hat = az.rhat(free)
-            worst = max(float(v) for v in r_hat.data_vars.values())
-            few = min(float(v) for v in az.ess(free).data_vars.values()) < 400
-            if worst > CLEARLY or (worst > R_HAT and few):
-                warnings.warn(
-                    f"chains disagree (R-hat {worst:.3f} on quantities that labels cannot "
-                    "change): draw more, or look at the chains one by one; weights of separate "
-                    "modes cannot be read from them",
-                    UnmixWarning, stacklevel=3,
-                )  # fmt: skip
-    if not tree["alignment"].attrs["identified"]:
-        warnings.warn(
-            f"components are {tree['alignment'].attrs['alignment']}", UnmixWarning, stacklevel=3
-        )

@@ -15,7 +15,8 @@ import numba as nb
 from unmix.onepass import em_kernel, kernel
 
 
-def _digest() -> str:
+@lru_cache
+def digest() -> str:
     """Digest of every file that the kernels are made of."""
     here = Path(__file__).parent
     files = sorted([*here.glob("*.py"), *(here / "families").glob("*.py")])
@@ -25,7 +26,7 @@ def _digest() -> str:
 @lru_cache
 def pass_rows() -> Callable[..., Any]:
     """`unmix.onepass.kernel.pass_rows`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, begin, end):  # type: ignore[no-untyped-def]
@@ -40,7 +41,7 @@ def pass_rows() -> Callable[..., Any]:
 @lru_cache
 def given_rows() -> Callable[..., Any]:
     """`unmix.onepass.kernel.given_rows`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def given_rows(terms, x, centre, r, rows, params, n, stats):  # type: ignore[no-untyped-def]
@@ -53,7 +54,7 @@ def given_rows() -> Callable[..., Any]:
 @lru_cache
 def joint_rows() -> Callable[..., Any]:
     """`unmix.onepass.kernel.joint_rows`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def joint_rows(terms, x, centre, log_w, params, begin, end, out):  # type: ignore[no-untyped-def]
@@ -66,7 +67,7 @@ def joint_rows() -> Callable[..., Any]:
 @lru_cache
 def em_rows() -> Callable[..., Any]:
     """`unmix.onepass.em_kernel.em_rows`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def em_rows(  # type: ignore[no-untyped-def]
@@ -83,7 +84,7 @@ def em_rows() -> Callable[..., Any]:
 @lru_cache
 def maximise_all() -> Callable[..., Any]:
     """`unmix.onepass.em_kernel.maximise_all`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def maximise_all(terms, log_w, params, n, stats, floor, move_w, total):  # type: ignore[no-untyped-def]
@@ -96,7 +97,7 @@ def maximise_all() -> Callable[..., Any]:
 @lru_cache
 def settled() -> Callable[..., Any]:
     """`unmix.onepass.em_kernel.settled`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def settled(trace, moves, at, total, tolerance):  # type: ignore[no-untyped-def]
@@ -109,7 +110,7 @@ def settled() -> Callable[..., Any]:
 @lru_cache
 def responsibility_rows() -> Callable[..., Any]:
     """`unmix.onepass.kernel.responsibility_rows`, compiled."""
-    sources = _digest()
+    sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def responsibility_rows(  # type: ignore[no-untyped-def]

@@ -111,6 +111,16 @@ def fill_joint(terms, block, m, log_w, params, joint, largest, work):  # type: i
     for k in range(len(log_w)):
         row = joint[k]
         weight = log_w[k]
+        if len(terms) == 1 and terms[0, 0] == 0 and terms[0, 2] == 1:
+            # One feature: so little arithmetic that each further loop over the block would count.
+            normal.fill_one(block[terms[0, 1]], m, params[k, terms[0, 3] :], weight, row, largest)
+            continue
+        if len(terms) == 1 and terms[0, 0] == 1 and terms[0, 2] == 2:
+            first = terms[0, 1]
+            mvnormal.fill_two(
+                block[first], block[first + 1], m, params[k, terms[0, 3] :], weight, row, largest
+            )
+            continue
         for i in range(m):
             row[i] = weight
         if weight > -np.inf:  # an impossible component's density is never asked
@@ -142,7 +152,28 @@ def normalise(joint, m, largest, total):  # type: ignore[no-untyped-def]
 
 
 @jit
-def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: ignore[no-untyped-def]
+def sum_of_logs(largest, total, m):  # type: ignore[no-untyped-def]
+    """Σ_i largest_i + log total_i, with one logarithm for 32 rows.
+
+    A total lies between 1 and the number of components, so that 32 of them multiply without
+    overflow for any number of components that an array can index (below 2^31).
+    """
+    result = 0.0
+    for i in range(m):
+        result += largest[i]
+    start = 0
+    while start < m:
+        some = total[start : min(start + 32, m)]
+        product = 1.0
+        for i in range(len(some)):
+            product *= some[i]
+        result += log(product)
+        start += 32
+    return result
+
+
+@jit
+def assign(mode, key, first_row, joint, m, total, scratch, chosen, counts, z):  # type: ignore[no-untyped-def]
     """Turn unnormalised responsibilities of a block into what weights the sums, in place.
 
     Expected: r itself. Sampled: 1 for one component drawn with probabilities r, else 0. Hard: 1
@@ -154,8 +185,12 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, z):  # type: 
             scratch[i] = 1.0 / total[i] if total[i] != 0.0 else 0.0
         for k in range(len(joint)):
             row = joint[k]
+            count = 0.0
             for i in range(m):
-                row[i] *= scratch[i]
+                r = row[i] * scratch[i]
+                row[i] = r
+                count += r
+            counts[k] = count
         return
     if mode == SAMPLED:
         for i in range(m):
@@ -224,7 +259,7 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
     block = np.empty((columns, size))
     work = np.empty((columns + 3, size))
     largest, total = np.empty(size), np.empty(size)
-    scratch, chosen = np.empty(size), np.zeros(size)
+    scratch, chosen, counts = np.empty(size), np.zeros(size), np.empty(k_all)
     log_marginal = 0.0
     start = begin
     while start < end:
@@ -238,19 +273,20 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
                 value = largest[i] + log(total[i])
                 log_marginal += w[i] * value if w[i] != 0.0 else 0.0
         else:
-            for i in range(m):
-                log_marginal += largest[i] + log(total[i])
-        assign(mode, key, start, joint, m, total, scratch, chosen, z)
+            log_marginal += sum_of_logs(largest, total, m)
+        assign(mode, key, start, joint, m, total, scratch, chosen, counts, z)
         for k in range(k_all):
             row = joint[k]
             if len(weight) > 0:
                 w = weight[start : start + m]
                 for i in range(m):
                     row[i] = row[i] * w[i] if w[i] != 0.0 else 0.0
-            count = 0.0
-            for i in range(m):
-                count += row[i]
-            n[k] += count
+            if mode != EXPECTED or len(weight) > 0:
+                count = 0.0
+                for i in range(m):
+                    count += row[i]
+                counts[k] = count
+            n[k] += counts[k]
             for t in range(len(terms)):
                 first, d = terms[t, 1], terms[t, 2]
                 statistics(

@@ -225,7 +225,7 @@ class OnePass:
         wanted = self.threads or min(available_cores(), max(1, work // WORTH_A_THREAD))
         share = -(-rows // max(1, wanted))
         share = -(-share // GRAIN) * GRAIN
-        return [(b, min(b + share, rows)) for b in range(0, rows, max(share, 1))]
+        return [(b, min(b + share, rows)) for b in range(0, max(rows, 1), max(share, 1))]
 
     def given(self, r: NDArray, rows: NDArray, packed: NDArray) -> Sums:
         """Sums with weights that are given.

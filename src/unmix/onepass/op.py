@@ -14,31 +14,35 @@ import pytensor.tensor as pt
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
-from pytensor.link.numba.dispatch import numba_funcify
+from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from unmix.onepass import compiled
+from unmix.onepass.kernel import pass_rows
 from unmix.onepass.onepass import OnePass
 
 Graph = Any
 
 
 class PassOp(Op):
-    """(log_w, packed, x, centre, weight) → (log marginal, n, statistics), in one pass.
+    """(log_w, packed, terms, x, centre, weight) → (log marginal, n, statistics), in one pass.
 
     Parameters
     ----------
-    table
-        The terms as the kernel reads them; a tuple of tuples, since operations are compared.
     expected
         From (log_w, packed, n, statistics, centre of the statistics) to the expected complete-data
         log-density, a scalar graph.
     """
 
-    __props__ = ("table",)
+    __props__ = ()
 
-    def __init__(self, table: tuple[tuple[int, ...], ...], expected: Any) -> None:
-        self.table = table
+    def __init__(self, expected: Any) -> None:
         self.expected = expected
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PassOp) and self.expected is other.expected
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.expected))
 
     def make_node(self, *inputs: Graph) -> Apply:
         """Typed inputs and outputs."""
@@ -46,18 +50,14 @@ class PassOp(Op):
         outputs = [pt.dscalar(), pt.dvector(), pt.dmatrix()]
         return Apply(self, list(inputs), outputs)
 
-    @property
-    def n_statistics(self) -> int:
-        """Length of one component's statistics."""
-        return self.table[-1][5] + self.table[-1][6]
-
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """One serial pass: chains run side by side."""
-        log_w, packed, x, centre, weight = (np.ascontiguousarray(v) for v in inputs)
-        n, statistics = np.zeros(len(log_w)), np.zeros((len(log_w), self.n_statistics))
+        log_w, packed, table, x, centre, weight = (np.ascontiguousarray(v) for v in inputs)
+        n = np.zeros(len(log_w))
+        statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
         outputs[0][0] = np.asarray(
             compiled.pass_rows()(
-                0, np.uint64(0), np.array(self.table, dtype=np.int64), x, centre, weight,
+                0, np.uint64(0), table, x, centre, weight,
                 log_w, packed, n, statistics, np.zeros(0, np.uint8), 0, x.shape[1],
             )
         )  # fmt: skip
@@ -78,24 +78,22 @@ class PassOp(Op):
         return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
 
 
-@numba_funcify.register(PassOp)
+def _one_pass(log_w, packed, table, x, centre, weight):  # type: ignore[no-untyped-def]
+    """The pass inside code that PyTensor compiles with Numba; serial, as chains run side by side."""
+    n = np.zeros(len(log_w))
+    statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
+    log_marginal = pass_rows(
+        0, np.uint64(0), table, x, centre, weight,
+        np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
+        np.zeros(0, np.uint8), 0, x.shape[1],
+    )  # fmt: skip
+    return np.asarray(log_marginal), n, statistics
+
+
+@register_funcify_and_cache_key(PassOp)
 def _numba_pass(op: PassOp, **_: Any) -> Any:
-    """The pass inside code that PyTensor compiles with Numba."""
-    kernel = compiled.pass_rows()
-    table = np.array(op.table, dtype=np.int64)
-    size = op.n_statistics
-
-    @numba_basic.numba_njit
-    def one_pass(log_w, packed, x, centre, weight):  # type: ignore[no-untyped-def]
-        n, statistics = np.zeros(len(log_w)), np.zeros((len(log_w), size))
-        log_marginal = kernel(
-            0, np.uint64(0), table, x, centre, weight,
-            np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
-            np.zeros(0, np.uint8), 0, x.shape[1],
-        )  # fmt: skip
-        return np.asarray(log_marginal), n, statistics
-
-    return one_pass
+    """Compiled once: the key tells PyTensor's cache on disk which sources it was made from."""
+    return numba_basic.numba_njit(_one_pass), f"unmix-pass-{compiled.digest()}"
 
 
 def log_marginal(onepass: OnePass) -> Graph:
@@ -108,9 +106,11 @@ def log_marginal(onepass: OnePass) -> Graph:
         held = pytensor.gradient.disconnected_grad(centre)
         return prior + recognised.expected(packed, n, statistics, held)
 
-    op = PassOp(tuple(tuple(int(v) for v in row) for row in recognised.table), expected)
+    op = PassOp(expected)
     total = pt.constant(onepass.log_base)
     for chunk in onepass.chunks:
-        data = [pytensor.shared(v, borrow=True) for v in (chunk.x, chunk.centre, chunk.weight)]
+        # Shared, not constant, so that neither data nor terms are part of what is compiled.
+        arrays = (recognised.table, chunk.x, chunk.centre, chunk.weight)
+        data = [pytensor.shared(v, borrow=True) for v in arrays]
         total = total + op(recognised.log_w, recognised.packed, *data)[0]
     return total

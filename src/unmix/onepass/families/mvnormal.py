@@ -80,6 +80,20 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
 
 
 @jit
+def fill_two(x, y, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
+    """``weight`` plus log p(x_i | k) of two features into ``row``, the larger into ``largest``."""
+    m0, m1, a, b, e, c = p[0], p[1], p[2], p[3], p[4], weight + p[5]
+    possible = weight > -np.inf
+    for i in range(m):
+        u, v = x[i] - m0, y[i] - m1
+        y0, y1 = a * u, b * u + e * v
+        q = c - 0.5 * (y0 * y0 + y1 * y1)
+        q = q if possible else -np.inf
+        row[i] = q
+        largest[i] = q if q > largest[i] else largest[i]
+
+
+@jit
 def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
     """Add the weighted sums of a block of rows to ``s``."""
     if d == 2:

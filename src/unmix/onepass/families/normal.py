@@ -51,6 +51,19 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
 
 
 @jit
+def fill_one(x, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
+    """``weight`` plus log p(x_i | k) of one feature into ``row``, and the larger into ``largest``."""
+    mean, inverse, c = p[0], p[1], weight + p[2]
+    possible = weight > -np.inf
+    for i in range(m):
+        u = (x[i] - mean) * inverse
+        v = c - 0.5 * u * u
+        v = v if possible else -np.inf
+        row[i] = v
+        largest[i] = v if v > largest[i] else largest[i]
+
+
+@jit
 def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
     """Add the weighted sums of a block of rows to ``s``."""
     j = 0

@@ -1,0 +1,80 @@
+"""What a reader of the draws must know, as warnings."""
+
+import warnings
+
+import xarray as xr
+
+from unmix.derive import Derivation
+from unmix.derive.theta import stack_theta
+from unmix.errors import UnmixWarning
+from unmix.infer.labellings import unvisited_labelling
+
+# Vehtari et al. 2021, Bayesian Analysis 16:667, on quantities that labels cannot change.
+R_HAT, CLEARLY, FEW = 1.01, 1.05, 400
+
+
+def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
+    """Largest R-hat and smallest bulk ESS of what labels cannot change; None where unknown."""
+    if stats.sizes["chain"] < 2 or stats.sizes["draw"] < 100:
+        return None
+    free = stats[["log_likelihood", "concentration"]]
+    if not float(free.to_array().std()) > 0:
+        return None
+    import arviz as az  # here, because it takes a second and EM does without
+
+    r_hat = max(float(v) for v in az.rhat(free).data_vars.values())
+    return r_hat, min(float(v) for v in az.ess(free).data_vars.values())
+
+
+def disagree(r_hat: float, ess: float) -> bool:
+    """Whether chains clearly disagree, or slightly while there are few effective draws."""
+    return r_hat > CLEARLY or (r_hat > R_HAT and ess < FEW)
+
+
+def say_labelling(derivation: Derivation, posterior: xr.Dataset) -> None:
+    """Warn where chains sat in one of several plausible labellings."""
+    found = unvisited_labelling(
+        derivation,
+        stack_theta(derivation, posterior),
+        stack_theta(derivation, posterior, derivation.parameters),
+    )
+    if found is None:
+        return
+    i, j, cost = (*(derivation.component_labels[c] for c in found[:2]), found[2])
+    warnings.warn(
+        f"the prior hardly tells components {i} and {j} apart (swapping them costs {cost:.1f} "
+        "log-density units) and no chain moved between the two labellings: responsibilities hold "
+        "for the labelling that the chains sat in, and its weight is not known; make the priors "
+        "of these components equal, or clearly different",
+        UnmixWarning,
+        stacklevel=3,
+    )
+
+
+def say_aloud(tree: xr.DataTree, draws: int) -> None:
+    """Warn of what a reader of the numbers must know."""
+    stats = tree["sample_stats"].to_dataset()
+    if tree.attrs["interrupted"]:
+        warnings.warn(
+            f"interrupted: {stats.sizes['draw']} of {draws} draws were kept, of "
+            f"{stats.sizes['chain']} chains",
+            UnmixWarning, stacklevel=3,
+        )  # fmt: skip
+    if "diverging" in stats and int(stats["diverging"].sum()):
+        warnings.warn(
+            f"{int(stats['diverging'].sum())} divergent draws: the posterior has corners that the "
+            "sampler did not reach; tighten the priors, or raise target_accept",
+            UnmixWarning, stacklevel=3,
+        )  # fmt: skip
+    found = worst_r_hat(stats)
+    if found is not None and disagree(*found):
+        warnings.warn(
+            f"chains disagree (R-hat {found[0]:.3f} on quantities that labels cannot change): draw "
+            "more, or look at the chains one by one; weights of separate modes cannot be read from "
+            "them",
+            UnmixWarning, stacklevel=3,
+        )  # fmt: skip
+    if not tree["alignment"].attrs["identified"]:
+        warnings.warn(
+            f"components are {tree['alignment'].attrs['alignment']}", UnmixWarning, stacklevel=3
+        )
