@@ -23,6 +23,8 @@ from unmix.onepass.onepass import OnePass, Sums
 BATCH = 20
 # EM whose moves shrink more slowly than this is worth extrapolating.
 SLOW = 0.9
+# By what factor the longest extrapolation is lengthened and shortened.
+GROWTH = 4.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class _Packed:
     floor: NDArray
     move_w: bool
     held: int = 0
+    longest: float = 4.0
 
     def iterate(self, count: int, tolerance: float) -> tuple[NDArray, NDArray, int]:
         """EM iterations: log-likelihood before each, how far each moved, how they ended."""
@@ -96,18 +99,18 @@ def run_packed(objective: PassObjective, readings: Readings, start: Start, rules
     onepass = objective.onepass
     state, peak = _begin(objective, readings, start, rules)
     trace: list[float] = []
-    outcome, steps = "iteration limit", (np.inf, np.inf)
+    outcome, slow = "iteration limit", False
     proper = state.copy()
     continuous = any(t.family.continuous for t in onepass.recognised.terms)
     while len(trace) < rules.max_iterations and outcome == "iteration limit":
         left = rules.max_iterations - len(trace)
-        rate = steps[1] / steps[0] if steps[0] > 0 else 0.0
-        if rules.accelerate and SLOW < rate < 1 and left >= 3:
+        if slow and left >= 2:
             values, moves, ended = _extrapolated(objective, readings, state, rules.tolerance)
+            if ended == CONVERGED:  # to be confirmed by iterations that were not led there
+                slow, ended = False, RUNNING
         else:
             values, moves, ended = state.iterate(min(BATCH, left), rules.tolerance)
-        if len(moves) > 1:
-            steps = (moves[-2], moves[-1])
+            slow = rules.accelerate and len(moves) > 1 and moves[-1] > SLOW * moves[-2]
         went_down = np.flatnonzero(
             np.diff([*trace[-1:], *values]) < -ROUNDING * (abs(values[0]) + onepass.weight)
         )
@@ -183,13 +186,18 @@ def _extrapolated(
     size = np.linalg.norm(bend)
     if not np.isfinite(size) or size == 0.0:
         return values, moves, RUNNING
-    alpha = min(-np.linalg.norm(step) / size, -1.0)
+    length = min(max(float(np.linalg.norm(step) / size), 1.0), state.longest)
+    alpha = -length
     ahead = points[0] - 2 * alpha * step + alpha**2 * bend
     try:
         log_w, params = objective.onepass.recognised.pack(objective.theta(ahead))
         there = objective.onepass.run(log_w, params).log_marginal
     except IMPROPER:
-        return values, moves, RUNNING
+        there = -np.inf
     if np.isfinite(there) and there >= values[1]:
         state.log_w[:], state.params[:] = log_w, params
+        # Steps may grow for as long as the longest allowed is taken and does well.
+        state.longest *= GROWTH if length == state.longest else 1.0
+    else:
+        state.longest = max(length / GROWTH, 1.0)
     return values, moves, RUNNING
