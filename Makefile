@@ -30,11 +30,13 @@ lint: $(STAMP) ## ruff: rules and format
 types: $(STAMP) ## mypy
 	@$(BIN)/python -m mypy
 
-bench: $(STAMP) ## every script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do \
+# `make bench QUICK=--quick` runs everything small. One that fails does not stop the others.
+bench: $(STAMP) ## every script in benchmarks/, then docs/benchmarks.md
+	@status=0; for script in benchmarks/*.py; do \
 	  test -e "$$script" || { echo "benchmarks/ holds no script yet."; break; }; \
-	  echo "== $$script"; $(BIN)/python "$$script"; \
-	done
+	  echo "== $$script"; $(BIN)/python "$$script" $(QUICK) || status=1; \
+	done; \
+	$(BIN)/python docs/make_benchmarks.py $(QUICK) || status=1; exit $$status
 
 # A notebook that fails keeps the outputs it had.
 notebooks: $(STAMP) ## run the notebooks and keep their outputs in them

@@ -12,6 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from unmix.onepass.onepass import Sums
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -220,3 +223,195 @@ ALIGNMENT_MUTANTS = {
     "each sorted by itself": sorted_each_by_itself,
     "not at all": not_aligned,
 }
+
+
+# --- the pass over the data -----------------------------------------------------------------------
+# (problem of `onepass_problems`, mode) -> Sums, as `Problem.run`; z is filled where it is given.
+
+
+def pass_by_numpy(problem, mode="expected", *, key=0, z=None, cuts=(), threads=1, **wrong):
+    """No mutant: the pass as it should be, with one step of it replaced by a wrong one."""
+    joint = wrong.get("joint", problem.log_joint()).astype(float)
+    n_obs, k = joint.shape
+    largest = np.where(np.isfinite(joint.max(axis=1)), joint.max(axis=1), 0.0)
+    e = np.exp(joint - largest[:, None])
+    total = e.sum(axis=1)
+    u = wrong.get("uniforms", np.random.default_rng(key).random(n_obs))
+    mass = u * (np.ones(n_obs) if wrong.get("mass") == "not normalised" else total)
+    if mode == "expected":
+        a = e if wrong.get("r") == "not normalised" else e / np.where(total, total, 1)[:, None]
+    else:
+        chosen = (mass[:, None] >= e.cumsum(axis=1)).sum(axis=1)
+        if mode == "hard":
+            chosen = e.argmax(axis=1)
+            if wrong.get("ties") == "last":
+                chosen = k - 1 - e[:, ::-1].argmax(axis=1)
+        if z is not None:
+            z[:] = np.minimum(chosen, k - 1)
+        a = (chosen[:, None] == np.arange(k)).astype(float)
+        if wrong.get("sums") == "of r":
+            a = e / total[:, None]
+    weight = np.ones(n_obs) if problem.weight is None else problem.weight
+    weight = wrong.get("weight", weight)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_p = largest + np.log(total)
+        log_marginal = np.where(weight > 0, weight * log_p, 0.0)[wrong.get("rows", slice(None))]
+    a = (a * weight[:, None])[wrong.get("rows", slice(None))]
+    features = [
+        np.concatenate([p.features(i) for p in wrong.get("parts", problem.parts)], axis=1)
+        for i in range(k)
+    ]
+    rows = wrong.get("rows", slice(None))
+    statistics = np.stack([a[:, i] @ features[i][rows].astype(float) for i in range(k)])
+    return Sums(float(log_marginal.sum()), a.sum(axis=0), statistics, problem.packed)
+
+
+def responsibilities_not_normalised(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, r="not normalised")
+
+
+def prior_forgotten(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, joint=problem.log_joint() - problem.log_w)
+
+
+def row_weights_forgotten(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, weight=np.ones(problem.columns.shape[1]))
+
+
+def statistics_about_zero(problem, mode="expected", **how):
+    """About another centre than the parameters that come back with them."""
+    parts = []
+    for p in problem.parts:
+        about = np.zeros_like(p.theta[0]) if p.family in ("Normal", "MvNormal") else p.theta[0]
+        parts.append(type(p)(p.family, p.x, (about, *p.theta[1:])))
+    return pass_by_numpy(problem, mode, **how, parts=parts)
+
+
+def last_partial_block_dropped(problem, mode="expected", **how):
+    whole = problem.columns.shape[1] // 512 * 512
+    return pass_by_numpy(problem, mode, **how, rows=slice(whole))
+
+
+def base_measure_forgotten(problem, mode="expected", **how):
+    joint = problem.log_joint()
+    for p in problem.parts:
+        if p.family == "Poisson":
+            joint = joint + gammaln(p.x + 1.0).sum(axis=0)[:, None]
+    return pass_by_numpy(problem, mode, **how, joint=joint)
+
+
+def last_part_added_twice(problem, mode="expected", *, cuts=(), threads=1, **how):
+    """Two threads, or two chunks, and the sums of the second are in the total already."""
+    whole = pass_by_numpy(problem, mode, **how)
+    if threads == 1 and not len(cuts):
+        return whole
+    rows = slice(problem.columns.shape[1] // 2, None)
+    return whole + pass_by_numpy(problem, mode, **how, rows=rows)
+
+
+def z_from_unnormalised_mass(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, mass="not normalised")
+
+
+def each_part_begins_the_random_numbers_anew(problem, mode="expected", *, key=0, cuts=(), **how):
+    rows = np.split(np.arange(problem.columns.shape[1]), cuts)
+    u = np.concatenate([np.random.default_rng(key).random(len(i)) for i in rows])
+    return pass_by_numpy(problem, mode, key=key, **how, uniforms=u)
+
+
+def one_uniform_for_the_pass(problem, mode="expected", *, key=0, **how):
+    u = np.full(problem.columns.shape[1], np.random.default_rng(key).random())
+    return pass_by_numpy(problem, mode, key=key, **how, uniforms=u)
+
+
+def key_forgotten(problem, mode="expected", *, key=0, **how):
+    return pass_by_numpy(problem, mode, key=7, **how)
+
+
+def sampled_z_but_sums_of_responsibilities(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, sums="of r")
+
+
+def last_of_ties(problem, mode="expected", **how):
+    return pass_by_numpy(problem, mode, **how, ties="last")
+
+
+# What each is caught by, a check of `onepass_checks`.
+PASS_MUTANTS = {
+    responsibilities_not_normalised: "answer",
+    prior_forgotten: "answer",
+    row_weights_forgotten: "answer",
+    statistics_about_zero: "answer",
+    last_partial_block_dropped: "answer",
+    base_measure_forgotten: "answer",
+    last_part_added_twice: "parts",
+    z_from_unnormalised_mass: "drawn",
+    one_uniform_for_the_pass: "drawn",
+    key_forgotten: "drawn",
+    each_part_begins_the_random_numbers_anew: "parts",
+    sampled_z_but_sums_of_responsibilities: "sums_of_z",
+    last_of_ties: "hard",
+}
+
+
+def centre_not_held(graph):
+    """In place of `pytensor.gradient.disconnected_grad`: the gradient runs through the centre."""
+    return graph
+
+
+# --- θ and z by turns -----------------------------------------------------------------------------
+# The density of θ given z: from `unmix.infer.conditional.Conditional` to one that is wrong, of the
+# hierarchy of `test_gibbs_general`. The draw of z: from a pass to one that is wrong.
+
+
+def jacobian_forgotten(conditional):
+    class Mutant(conditional):
+        def jacobian(self):
+            return 0.0
+
+    return Mutant
+
+
+def prior_of_the_hyperparameter_forgotten(conditional):
+    class Mutant(conditional):
+        def without_z(self):
+            return super().without_z() - self.derivation.opened.terms["spread"].sum()
+
+    return Mutant
+
+
+def one_row_too_many(conditional):
+    """Each component counts a row more than it has: the weights' prior off by one."""
+
+    class Mutant(conditional):
+        def without_z(self):
+            return super().without_z() + self.derivation.onepass.recognised.log_w.sum()
+
+    return Mutant
+
+
+CONDITIONALS = {
+    f.__name__: f
+    for f in (jacobian_forgotten, prior_of_the_hyperparameter_forgotten, one_row_too_many)
+}
+
+
+class _Pass:
+    """A pass that draws from other log-weights."""
+
+    def __init__(self, right, change):
+        self.right, self.change = right, change
+
+    def run(self, log_w, packed, *args, **options):
+        return self.right.run(self.change(log_w), packed, *args, **options)
+
+
+def z_without_weights(onepass):
+    return _Pass(onepass, lambda log_w: np.full_like(log_w, -np.log(len(log_w))))
+
+
+def z_from_tempered_weights(onepass):
+    return _Pass(onepass, lambda log_w: 0.8 * log_w)
+
+
+SAMPLED_PASSES = {f.__name__: f for f in (z_without_weights, z_from_tempered_weights)}

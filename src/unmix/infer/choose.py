@@ -8,8 +8,6 @@ from unmix.derive import Derivation, bayes
 
 Method = Literal["auto", "nuts", "gibbs", "pymc"]
 
-# Beyond this many unconstrained dimensions Gibbs makes no marginal moves, and overlap slows it.
-MARGINAL_MOVES = 40
 # Share of the largest possible entropy of assignments beyond which z and θ hold each other fast.
 OVERLAP = 0.25
 
@@ -33,12 +31,6 @@ def choose(derivation: Derivation, responsibility: Any, options: dict[str, Any])
     unknown = why_not_exact(derivation)
     if unknown is not None:
         return "nuts", f"one pass gives each gradient; no exact conditionals, as {unknown}"
-    dimensions = sum(derivation.space.sizes.values())
-    if dimensions <= MARGINAL_MOVES:
-        return "gibbs", (
-            "exact conditionals for every parameter, interleaved with moves that sum z out; "
-            "nothing to compile"
-        )
     k = derivation.n_components
     share = 0.0
     if responsibility is not None and k > 1:
@@ -49,6 +41,6 @@ def choose(derivation: Derivation, responsibility: Any, options: dict[str, Any])
             f"({100 * share:.0f} % of the largest entropy)"
         )
     return "nuts", (
-        f"components overlap ({100 * share:.0f} % of the largest entropy) and {dimensions} "
-        "dimensions are too many for moves that sum z out, so θ goes by gradients"
+        f"components overlap ({100 * share:.0f} % of the largest entropy), where z and θ hold "
+        "each other fast; one pass gives each gradient"
     )

@@ -18,7 +18,7 @@ Theta = dict[str, NDArray]
 
 # Trajectories in a sweep, and how far below the tuned one their steps go. One leaves θ near what z
 # was drawn from, and what many more would gain is lost again to the next z.
-FINEST = (1.0, 0.05)
+FINEST = (1.0, 1.0, 0.05)
 # Around a starting point, as for nuts.
 NOISE = 0.1
 STATS = ("acceptance_rate", "n_steps", "diverging", "step_size", "n_empty")
@@ -100,12 +100,12 @@ def sweep(
     if chain.tuning is None:
         chain.tuning = Tuning.begin(evaluate, chain.u)
     tuning, there = chain.tuning, evaluate(chain.u)
-    accepted, steps, diverged = 0.0, 0, False
+    accepted, steps, diverged = 0.0, 0, True
     for finest in FINEST:
         moved = move(evaluate, chain.u, there, tuning, rng, finest)
         chain.u, there = moved.u, moved.there
         accepted += moved.accepted / len(FINEST)
-        steps, diverged = steps + moved.steps, diverged or moved.diverged
+        steps, diverged = steps + moved.steps, moved.diverged  # of the finest, the last
         if finest == 1.0 and chain.sweeps < tune:
             tuning.learn(moved.accepted)
     if chain.sweeps < tune:

@@ -8,6 +8,7 @@ dual averaging (Hoffman and Gelman 2014, JMLR 15:1593, section 3.2).
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,8 +134,11 @@ class Tuning:
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray]) -> "Tuning":
         """The same, read back."""
-        return cls(**{f.name: f.type(arrays[f.name]) if f.type in (int, float)
-                      else np.array(arrays[f.name]) for f in fields(cls)})  # fmt: skip
+        values: dict[str, Any] = {
+            f.name: f.type(arrays[f.name]) if f.type in (int, float) else np.array(arrays[f.name])
+            for f in fields(cls)
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -160,17 +164,27 @@ class Moved:
     diverged: bool
 
 
+@np.errstate(over="ignore", invalid="ignore")  # far out; the proposal is refused
 def move(
-    evaluate: Evaluate, u: NDArray, here: Evaluated, tuning: Tuning, rng: np.random.Generator
+    evaluate: Evaluate,
+    u: NDArray,
+    here: Evaluated,
+    tuning: Tuning,
+    rng: np.random.Generator,
+    finest: float = 1.0,
 ) -> Moved:
-    """One trajectory from ``u``, where ``here`` was evaluated."""
+    """One trajectory from ``u``, where ``here`` was evaluated.
+
+    Its step is the tuned one, or shorter by a factor down to ``finest``: where a scale is small,
+    what it scales moves in small steps only.
+    """
     scale, step = tuning.scale, tuning.step
     length = int(np.ceil(rng.uniform(0.5, 1.5) * PATH / step))
     length = min(max(length, 1), LONGEST)
     r = rng.standard_normal(len(u))
     chance = rng.random()
     energy = here[0] - 0.5 * (r @ r)
-    stride = step * scale
+    stride = step * finest ** rng.random() * scale
     at, there = u, here
     r = r + 0.5 * stride * there[1]
     for done in range(1, length + 1):

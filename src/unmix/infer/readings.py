@@ -130,7 +130,7 @@ def _through(
     def reader(objective: Objective, rv: TensorVariable, term: Term) -> Reading | None:
         graph = rv.owner.op.dist_params(rv.owner)[0]
         if term.family.name == "Exponential":
-            graph = _one_over(graph)
+            graph = one_over(graph)
         name = None if graph is None else free_indexed(objective, graph)
         if name is None:
             return None
@@ -144,7 +144,7 @@ def _through(
     return reader
 
 
-def _one_over(graph: TensorVariable) -> TensorVariable | None:
+def one_over(graph: TensorVariable) -> TensorVariable | None:
     """a, where the graph is 1 / a."""
     graph = bare(graph)
     node = graph.owner

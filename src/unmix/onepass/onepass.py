@@ -321,8 +321,8 @@ class OnePass:
             base = self.log_bases(chunk)
             for s in range(samples):
                 kernel(
-                    self.terms, chunk.x, chunk.centre, log_w[s], packed[s], r[s, rows],
-                    log_marginal[s, rows],
+                    self.terms, chunk.x, chunk.centre, *self._checked(log_w[s], packed[s]),
+                    r[s, rows], log_marginal[s, rows],
                 )  # fmt: skip
             if base is not None:
                 log_marginal[:, rows] += base

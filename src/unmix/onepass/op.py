@@ -79,7 +79,7 @@ class PassOp(Op):
 
 
 def _one_pass(log_w, packed, table, x, centre, weight):  # type: ignore[no-untyped-def]
-    """The pass inside code that PyTensor compiles with Numba; serial, as chains run side by side."""
+    """The pass inside code that PyTensor compiles with Numba; serial: chains run side by side."""
     n = np.zeros(len(log_w))
     statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
     log_marginal = pass_rows(

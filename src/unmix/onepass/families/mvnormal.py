@@ -83,7 +83,7 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
 def fill_two(x, y, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
     """``weight`` plus log p(x_i | k) of two features into ``row``, the larger into ``largest``."""
     m0, m1, a, b, e, c = p[0], p[1], p[2], p[3], p[4], weight + p[5]
-    possible = weight > -np.inf
+    possible = weight != -np.inf  # a weight that is no number is not impossible
     for i in range(m):
         u, v = x[i] - m0, y[i] - m1
         y0, y1 = a * u, b * u + e * v

@@ -52,9 +52,9 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
 
 @jit
 def fill_one(x, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
-    """``weight`` plus log p(x_i | k) of one feature into ``row``, and the larger into ``largest``."""
+    """``weight`` plus log p(x_i | k) of one feature into ``row``, the larger into ``largest``."""
     mean, inverse, c = p[0], p[1], weight + p[2]
-    possible = weight > -np.inf
+    possible = weight != -np.inf  # a weight that is no number is not impossible
     for i in range(m):
         u = (x[i] - mean) * inverse
         v = c - 0.5 * u * u

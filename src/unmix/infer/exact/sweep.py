@@ -1,0 +1,149 @@
+"""A run of sweeps in one kernel: z by the sampled pass, then every block of θ given its sums."""
+
+import numpy as np
+
+from unmix.infer.exact import conditionals, covariances
+from unmix.onepass.elementary import jit
+from unmix.onepass.kernel import SAMPLED, pass_rows
+
+# Odd, so that multiplying by it loses nothing: spreads 53 random bits over a key's 64.
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# Slices of the correlations, where their proposal from the Wishart had no rows to stand on.
+FEW = 3
+
+
+@jit
+def update(rng, terms, blocks, hyper, n, stats, before, theta, log_w, params):  # type: ignore[no-untyped-def]
+    """Draw every block of θ given the sums, in place.
+
+    Parameters
+    ----------
+    n, stats
+        Of the pass, about the parameters ``before``.
+    theta
+        The flat vector of constrained values.
+    log_w, params
+        What the pass takes of it; brought up to date.
+    """
+    k_all = len(n)
+    for block in range(len(blocks)):
+        kind, term, at, h, family = (
+            blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3],
+            blocks[block, 4],
+        )  # fmt: skip
+        if kind == 0:
+            conditionals.draw_weights(
+                rng, n, hyper[h : h + k_all], theta[at : at + k_all], log_w
+            )
+            continue
+        d = terms[term, 2]
+        size = d
+        if kind == 9:
+            size = terms[term, 4]
+        whole = k_all * size
+        if kind == 3:
+            shared_scale(rng, terms[term], family, hyper[h], hyper[h + 1], n, stats, before,
+                         theta[at : at + 1], params)  # fmt: skip
+            continue
+        for k in range(k_all):
+            p = params[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
+            old = before[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
+            s = stats[k, terms[term, 5] : terms[term, 5] + terms[term, 6]]
+            value = theta[at + k * size : at + (k + 1) * size]
+            a = hyper[h + k * size : h + (k + 1) * size]
+            b = a if kind == 9 else hyper[h + whole + k * size : h + whole + (k + 1) * size]
+            if kind == 1:
+                conditionals.draw_means(rng, d, n[k], s, old, a, b, value)
+                p[:d] = value
+            elif kind == 2:
+                square = np.empty(d)
+                conditionals.squares(d, n[k], s, old, p[:d], square)
+                for j in range(d):
+                    value[j] = conditionals.slice_scale(
+                        rng, value[j], n[k], square[j], family, a[j], b[j]
+                    )
+                conditionals.pack_normal(d, p[:d].copy(), value, p)
+            elif kind == 4:
+                covariances.draw_mean(rng, d, n[k], s, old, a, b, value)
+                p[:d] = value
+            elif kind == 5:
+                corr_at = blocks[block, 5] + k * d * d
+                covariance(
+                    rng, d, n[k], s, old, p, family, a, b, hyper[h + 2 * whole], value,
+                    theta[corr_at : corr_at + d * d],
+                )  # fmt: skip
+            elif kind == 6:
+                conditionals.draw_rates(rng, d, n[k], s, a, b, value, p)
+            elif kind == 7:
+                conditionals.draw_hazards(rng, d, n[k], s, a, b, value, p)
+            elif kind == 8:
+                conditionals.draw_chances(rng, d, n[k], s, a, b, value, p)
+            elif kind == 9:
+                conditionals.draw_levels(rng, d, s, a, value, p)
+
+
+@jit
+def shared_scale(rng, term, family, a, b, n, stats, before, sigma, params):  # type: ignore[no-untyped-def]
+    """One standard deviation for all components and features, in place."""
+    d = term[2]
+    total, count = 0.0, 0.0
+    square = np.empty(d)
+    for k in range(len(n)):
+        p = params[k, term[3] : term[3] + term[4]]
+        s = stats[k, term[5] : term[5] + term[6]]
+        conditionals.squares(d, n[k], s, before[k, term[3] : term[3] + term[4]], p[:d], square)
+        total += square.sum()
+        count += n[k] * d
+    sigma[0] = conditionals.slice_scale(rng, sigma[0], count, total, family, a, b)
+    everywhere = np.full(d, sigma[0])
+    for k in range(len(n)):
+        p = params[k, term[3] : term[3] + term[4]]
+        conditionals.pack_normal(d, p[:d].copy(), everywhere, p)
+
+
+@jit
+def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: ignore[no-untyped-def]
+    """Scales and correlations of one component, in place."""
+    mu = p[:d].copy()
+    scatter = covariances.scatter_about(d, n, s, old, mu)
+    taken = False
+    if n > d:
+        taken = covariances.propose_covariance(
+            rng, d, n, scatter, family, a, b, eta, sigma, corr
+        )
+    covariances.slice_scales(rng, d, n, scatter, family, a, b, sigma, corr)
+    if n <= FEW * d or not taken:
+        y = np.zeros(d * d)
+        covariances.partials_of(d, corr, y)
+        for i in range(1, d):
+            for j in range(i):
+                covariances.slice_partial(rng, d, i, j, y, n, scatter, eta, sigma, corr)
+    covariances.pack_mvnormal(d, mu, sigma, corr, p)
+
+
+@jit
+def sweeps(
+    rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept
+):  # type: ignore[no-untyped-def]
+    """As many sweeps as ``kept`` has rows.
+
+    Parameters
+    ----------
+    theta, log_w, params
+        Where the chain stands; in place.
+    z
+        Takes assignments, (sweep, obs), or (1, obs) to be overwritten.
+    kept
+        Takes θ after each sweep, (sweep, value).
+    """
+    n, stats = np.zeros(len(log_w)), np.zeros((len(log_w), terms[-1, 5] + terms[-1, 6]))
+    for sweep in range(len(kept)):
+        key = np.uint64(rng.random() * 9007199254740992.0) * SPREAD
+        n[:] = 0.0
+        stats[:] = 0.0
+        pass_rows(
+            SAMPLED, key, terms, x, centre, weight, log_w, params, n, stats,
+            z[sweep if len(z) > 1 else 0], 0, x.shape[1],
+        )  # fmt: skip
+        update(rng, terms, blocks, hyper, n, stats, params.copy(), theta, log_w, params)
+        kept[sweep] = theta

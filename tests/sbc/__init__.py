@@ -1,0 +1,1 @@
+"""Simulation-based calibration of the sampler; see docs/sbc.md."""

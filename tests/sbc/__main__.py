@@ -1,0 +1,75 @@
+"""Run what is left of the simulations, draw the figures, write the table of docs/sbc.md.
+
+In tests/: ``python -m sbc [--simulations 1000] [--problems normal …] [--method gibbs]``.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from sbc.figure import draw
+from sbc.problems import PROBLEMS
+from sbc.ranks import p_value
+from sbc.runs import FITS, Settings, go_on, path_of, ranks_of, read
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+FALSE_ALARM = 0.01
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make sbc", description=__doc__)
+    parser.add_argument("--simulations", type=int, default=1000, help="of each problem")
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
+    parser.add_argument("--method", choices=FITS, default="gibbs")
+    options = parser.parse_args()
+    for name in options.problems:
+        settings = Settings(name, options.method)
+        begun, last = time.monotonic(), 0.0
+        for made, row in enumerate(go_on(settings, options.simulations), 1):
+            if time.monotonic() - last > 30:
+                last = time.monotonic()
+                each = (last - begun) / made
+                left = each * (options.simulations - row["number"] - 1) / 60
+                print(f"{name}: {row['number']:.0f}, {each:.2f} s each, {left:.0f} min left",
+                      flush=True)  # fmt: skip
+    table = report()
+    page = DOCS / "sbc.md"
+    if page.exists():
+        text = page.read_text()
+        before, rest = text.split(BEGIN)
+        page.write_text(f"{before}{BEGIN}\n{table}{END}{rest.split(END)[1]}")
+    print(table)
+
+
+def report() -> str:
+    """Figures of all problems that have results, and a table of p-values."""
+    lines: list[str] = []
+    for name in PROBLEMS:
+        path = path_of(Settings(name))
+        if not path.exists():
+            continue
+        settings, rows = read(path)
+        ranks = ranks_of(rows)
+        if not lines:
+            head = ["", "simulations", "effective of 100", *ranks]
+            lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+        title = (
+            f"{name}, {len(rows)} simulations of {PROBLEMS[name].rows} rows, {settings.method}: "
+            f"bands are left by right ranks in {100 * FALSE_ALARM:g} % of such figures"
+        )
+        draw(title, ranks, settings.ranked, FALSE_ALARM, DOCS / "images" / f"sbc_{name}.png")
+        effective = np.median([r["effective"] for r in rows])
+        cells = [name, len(rows), f"{100 * effective / settings.ranked:.0f}"]
+        cells += [f"{p_value(r, settings.ranked):.2g}" for r in ranks.values()]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Simulations, one after the other into a file, from which the next run goes on."""
+
+import csv
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+import unmix
+from sbc.problems import PROBLEMS, Problem, Theta
+from sbc.ranks import rank
+
+RESULTS = Path(__file__).parent / "results"
+SEED = 20231
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the ranks.
+
+    Attributes
+    ----------
+    problem
+        A name in `PROBLEMS`.
+    method
+        ``"gibbs"``: `unmix.sample`, the whole of it. ``"general gibbs"``: the sampler for any
+        prior, with one compiled density for all simulations.
+    chains, tune, draws
+        Of each fit.
+    ranked
+        Draws that the truth is ranked among: every so many-th of all chains.
+    """
+
+    problem: str
+    method: str = "gibbs"
+    chains: int = 4
+    tune: int = 300
+    draws: int = 1000
+    ranked: int = 100
+
+    def __post_init__(self) -> None:
+        assert self.ranked % self.chains == 0
+        assert self.draws % (self.ranked // self.chains) == 0
+
+
+Fit = Callable[[Settings, pm.Model, int], tuple[xr.Dataset, NDArray]]
+
+
+def by_sample(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Dataset, NDArray]:
+    """θ and z as a user gets them."""
+    with warnings.catch_warnings():
+        # What is ranked has no labels, and a posterior that is hard to label is no news here.
+        warnings.simplefilter("ignore", unmix.UnmixWarning)
+        tree = unmix.sample(
+            model, method="gibbs", draws=settings.draws, tune=settings.tune,
+            chains=settings.chains, cores=1, rng=seed, progress=False,
+        )  # fmt: skip
+    z = tree["assignments"]["z"].transpose("chain", "draw", "obs").values
+    return tree["posterior"].to_dataset(), z
+
+
+@lru_cache
+def _conditional(problem: str) -> Any:
+    """θ given the sums, compiled once: no row enters it."""
+    from unmix.infer.conditional import Conditional
+
+    x = PROBLEMS[problem].simulate(np.random.default_rng(0))[2]
+    return Conditional(unmix.derive(PROBLEMS[problem].declare(x)))
+
+
+def by_general(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Dataset, NDArray]:
+    """θ and z from the sampler for any prior."""
+    from unmix.infer.gibbs_general import run_general
+    from unmix.infer.nuts import start_points
+
+    derivation = unmix.derive(model)
+    points, _ = start_points(derivation, None, np.random.default_rng(seed))
+    posterior, _, z, _ = run_general(
+        derivation, points, draws=settings.draws, tune=settings.tune, chains=settings.chains,
+        cores=1, seed=seed, progress=False, conditional=_conditional(settings.problem),
+    )  # fmt: skip
+    return posterior, z
+
+
+FITS: dict[str, Fit] = {"gibbs": by_sample, "general gibbs": by_general}
+
+
+def one(settings: Settings, number: int, fit: Fit | None = None) -> dict[str, float]:
+    """One simulation: ranks by quantity, effective draws of the log-likelihood, seconds."""
+    problem = PROBLEMS[settings.problem]
+    rng = np.random.default_rng([SEED, sorted(PROBLEMS).index(settings.problem), number])
+    theta, z, x = problem.simulate(rng)
+    truth = problem.quantities(theta, z, x)
+    begun = time.perf_counter()
+    posterior, assigned = (fit or FITS[settings.method])(
+        settings, problem.declare(x), int(rng.integers(2**31))
+    )
+    seconds = time.perf_counter() - begun
+    every = settings.draws * settings.chains // settings.ranked
+    kept = slice(every - 1, None, every)
+    held = _quantities(problem, posterior, assigned, kept, x)
+    found = {name: rank(truth[name][0], v.ravel(), rng) for name, v in held.items()}
+    # Of the draws that are ranked: as many as there are, were they independent.
+    effective = float(az.ess(held["log-likelihood"]))
+    return {**found, "effective": round(effective, 1), "seconds": round(seconds, 3)}
+
+
+def _quantities(
+    problem: Problem, posterior: xr.Dataset, z: NDArray, kept: slice, x: NDArray
+) -> dict[str, NDArray]:
+    """Of the kept draws, (chain, draw) each."""
+    some = posterior.isel(draw=kept)
+    shape = some.sizes["chain"], some.sizes["draw"]
+    theta: Theta = {}
+    for name in some.data_vars:
+        value = some[name].transpose("chain", "draw", ...).values
+        theta[str(name)] = value.reshape(-1, *value.shape[2:])
+    found = problem.quantities(theta, z[:, kept].reshape(-1, z.shape[-1]), x)
+    return {name: v.reshape(shape) for name, v in found.items()}
+
+
+# --- The file -------------------------------------------------------------------------------------
+
+
+def path_of(settings: Settings, folder: Path = RESULTS) -> Path:
+    return folder / f"{settings.problem}.csv"
+
+
+def read(path: Path) -> tuple[Settings, list[dict[str, float]]]:
+    """Settings and simulations of a file; a line that was cut short is left out."""
+    with open(path, newline="") as file:
+        settings = Settings(**json.loads(file.readline().removeprefix("# ")))
+        rows = list(csv.DictReader(file))
+    whole = [r for r in rows if None not in r and None not in r.values() and r["seconds"]]
+    return settings, [{name: float(v) for name, v in r.items()} for r in whole]
+
+
+def ranks_of(rows: list[dict[str, float]]) -> dict[str, NDArray]:
+    """Ranks by quantity, (simulation,)."""
+    names = [n for n in rows[0] if n not in ("number", "effective", "seconds")]
+    return {n: np.array([int(r[n]) for r in rows]) for n in names}
+
+
+def go_on(
+    settings: Settings, simulations: int, folder: Path = RESULTS
+) -> Iterator[dict[str, float]]:
+    """The simulations that are not in the file yet, each written as it is made."""
+    path = path_of(settings, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    done: list[dict[str, float]] = []
+    if path.exists():
+        before, done = read(path)
+        if before != settings:
+            raise SystemExit(f"{path} was made with {before}, not {settings}: move it away")
+        _write(path, settings, done)  # without the line that was cut short
+    numbers = {int(r["number"]) for r in done}
+    for number in range(simulations):
+        if number in numbers:
+            continue
+        row = {"number": number, **one(settings, number)}
+        if not done:
+            _write(path, settings, [row])
+        else:
+            with open(path, "a", newline="") as file:
+                csv.DictWriter(file, row).writerow(row)
+        done.append(row)
+        yield row
+
+
+def _write(path: Path, settings: Settings, rows: list[dict[str, float]]) -> None:
+    new = path.with_name(path.name + ".new")
+    with open(new, "w", newline="") as file:
+        file.write(f"# {json.dumps(asdict(settings))}\n")
+        if rows:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            broken = ("effective", "seconds")  # all others are whole numbers
+            writer.writerows(
+                {n: v if n in broken else int(v) for n, v in row.items()} for row in rows
+            )
+    new.replace(path)
