@@ -415,3 +415,57 @@ def z_from_tempered_weights(onepass):
 
 
 SAMPLED_PASSES = {f.__name__: f for f in (z_without_weights, z_from_tempered_weights)}
+
+
+# --- Posteriors for simulation-based calibration --------------------------------------------------
+# Gibbs for mixtures of two Poissons, many data sets side by side: (rng, x (set, obs)) -> w, rate
+# (draw, set, component), z (draw, set, obs), of the priors of `sbc.problems`: w ~ Dirichlet(1, 1),
+# rate ~ Gamma(2, 1/2).
+
+
+def poisson_gibbs(rng, x, *, weights=1.0, shape=2.0, temper=1.0, ranked=100, thin=10, tune=100):
+    """No mutant as it stands."""
+    sets = len(x)
+    first = rng.random(x.shape) < 0.5
+    kept = []
+    for t in range(-tune, ranked * thin):
+        n = np.stack([first.sum(1), (~first).sum(1)], axis=1)
+        s = np.stack([(x * first).sum(1), (x * ~first).sum(1)], axis=1)
+        g = rng.standard_gamma(weights + n)
+        w = g / g.sum(1, keepdims=True)
+        rate = rng.standard_gamma(shape + s) / (0.5 + n)
+        log_odds = np.log(w[:, 0] / w[:, 1]) - (rate[:, 0] - rate[:, 1])
+        log_odds = log_odds[:, None] + x * np.log(rate[:, :1] / rate[:, 1:])
+        first = rng.random(x.shape) < 0.5 * (1 + np.tanh(0.5 * temper * log_odds))
+        if t >= 0 and t % thin == thin - 1:
+            kept.append((w, rate, np.where(first, 0, 1)))
+    assert len(kept[0][0]) == sets
+    return tuple(np.stack(v) for v in zip(*kept, strict=True))
+
+
+def poisson_gibbs_with_a_count_too_many(rng, x):
+    return poisson_gibbs(rng, x, weights=2.0)
+
+
+def poisson_gibbs_with_another_prior_of_rates(rng, x):
+    return poisson_gibbs(rng, x, shape=3.0)
+
+
+def poisson_gibbs_with_z_tempered(rng, x):
+    return poisson_gibbs(rng, x, temper=0.8)
+
+
+def poisson_gibbs_with_z_of_the_sweep_before(rng, x):
+    w, rate, z = poisson_gibbs(rng, x, thin=10)
+    return w, rate, np.roll(z, 1, axis=0)
+
+
+POISSON_GIBBS_MUTANTS = {
+    f.__name__: f
+    for f in (
+        poisson_gibbs_with_a_count_too_many,
+        poisson_gibbs_with_another_prior_of_rates,
+        poisson_gibbs_with_z_tempered,
+        poisson_gibbs_with_z_of_the_sweep_before,
+    )
+}

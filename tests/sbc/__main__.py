@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 from sbc.figure import draw
 from sbc.problems import PROBLEMS
 from sbc.ranks import p_value
-from sbc.runs import FITS, Settings, go_on, path_of, ranks_of, read
+from sbc.runs import FITS, Settings, go_on, name_of, path_of, ranks_of, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FALSE_ALARM = 0.01
@@ -50,25 +51,37 @@ def main() -> None:
 def report() -> str:
     """Figures of all problems that have results, and a table of p-values."""
     lines: list[str] = []
-    for name in PROBLEMS:
-        path = path_of(Settings(name))
-        if not path.exists():
-            continue
-        settings, rows = read(path)
-        ranks = ranks_of(rows)
-        if not lines:
-            head = ["", "simulations", "effective of 100", *ranks]
-            lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-        title = (
-            f"{name}, {len(rows)} simulations of {PROBLEMS[name].rows} rows, {settings.method}: "
-            f"bands are left by right ranks in {100 * FALSE_ALARM:g} % of such figures"
-        )
-        draw(title, ranks, settings.ranked, FALSE_ALARM, DOCS / "images" / f"sbc_{name}.png")
-        effective = np.median([r["effective"] for r in rows])
-        cells = [name, len(rows), f"{100 * effective / settings.ranked:.0f}"]
-        cells += [f"{p_value(r, settings.ranked):.2g}" for r in ranks.values()]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    for method in FITS:
+        for name in PROBLEMS:
+            path = path_of(Settings(name, method))
+            if path.exists():
+                settings, rows = read(path)
+                ranks = ranks_of(rows)
+                if not lines:
+                    head = ["", "simulations", "effective of 100", *ranks]
+                    lines += ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+                lines.append(_line(settings, rows, ranks))
+    found = [Settings(name, method) for method in FITS for name in PROBLEMS]
+    lines += [""] + [
+        f"![{s.problem}, {s.method}](images/sbc_{name_of(s)}.png)\n"
+        for s in found if path_of(s).exists()
+    ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _line(settings: Settings, rows: list[dict[str, float]], ranks: dict[str, NDArray]) -> str:
+    """Draw one figure; its line of the table."""
+    name = settings.problem
+    title = (
+        f"{name}, {len(rows)} simulations of {PROBLEMS[name].rows} rows, {settings.method}: "
+        f"bands are left by right ranks in {100 * FALSE_ALARM:g} % of such figures"
+    )
+    path = DOCS / "images" / f"sbc_{name_of(settings)}.png"
+    draw(title, ranks, settings.ranked, FALSE_ALARM, path)
+    effective = np.median([r["effective"] for r in rows]) * 100 / settings.ranked
+    values = [f"{p_value(r, settings.ranked):.2g}" for r in ranks.values()]
+    return "| " + " | ".join([f"{name}, {settings.method}", str(len(rows)), f"{effective:.0f}",
+                              *values]) + " |"  # fmt: skip
 
 
 if __name__ == "__main__":

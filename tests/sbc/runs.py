@@ -44,8 +44,8 @@ class Settings:
     problem: str
     method: str = "gibbs"
     chains: int = 4
-    tune: int = 300
-    draws: int = 1000
+    tune: int = 200
+    draws: int = 500
     ranked: int = 100
 
     def __post_init__(self) -> None:
@@ -93,6 +93,7 @@ def by_general(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Datas
 
 
 FITS: dict[str, Fit] = {"gibbs": by_sample, "general gibbs": by_general}
+SHORT = {"gibbs": "", "general gibbs": "_general"}
 
 
 def one(settings: Settings, number: int, fit: Fit | None = None) -> dict[str, float]:
@@ -133,7 +134,12 @@ def _quantities(
 
 
 def path_of(settings: Settings, folder: Path = RESULTS) -> Path:
-    return folder / f"{settings.problem}.csv"
+    return folder / f"{name_of(settings)}.csv"
+
+
+def name_of(settings: Settings) -> str:
+    """Of files and figures."""
+    return settings.problem + SHORT[settings.method]
 
 
 def read(path: Path) -> tuple[Settings, list[dict[str, float]]]:

@@ -157,15 +157,15 @@ def run_general(
     seeds = np.random.SeedSequence(seed).spawn(chains)
     if conditional is None:
         conditional = Conditional(derivation, linker)
-    with progress_bar(f"PyTensor compiles θ given {derivation.latent.name}", 1, progress):
-        conditional.call  # noqa: B018, compiled at first sight
-    standing = []
-    for number in range(chains):
-        held = None if kept is None else kept.state(number)
-        standing.append(
-            Chain.from_arrays(held) if held is not None
-            else start(derivation, onepass, conditional, points, seeds[number])
-        )  # fmt: skip
+    held = [None if kept is None else kept.state(number) for number in range(chains)]
+    before = [Chain.from_arrays(h) if h is not None else None for h in held]
+    if any(c is None or c.sweeps < tune + draws for c in before):
+        with progress_bar(f"PyTensor compiles θ given {derivation.latent.name}", 1, progress):
+            conditional.call  # noqa: B018, compiled at first sight
+    standing = [
+        start(derivation, onepass, conditional, points, own) if chain is None else chain
+        for chain, own in zip(before, seeds, strict=True)
+    ]
     compiled = time.perf_counter()
     batches = sum((tune + draws - c.sweeps) // BATCH for c in standing)
     stop = threading.Event()

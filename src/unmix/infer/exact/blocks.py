@@ -68,7 +68,7 @@ class Blocks:
         for name, shape in zip(self.names, self.shapes, strict=True):
             size = int(np.prod(shape))
             part = flat[..., start : start + size]
-            values[name] = part.reshape(*flat.shape[:-1], *shape)
+            values[name] = part.reshape((*flat.shape[:-1], *shape))
             start += size
         return values
 

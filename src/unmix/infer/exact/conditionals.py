@@ -58,7 +58,7 @@ def slice_scale(rng, sigma, n, square, family, a, b):  # type: ignore[no-untyped
 
 @jit
 def draw_weights(rng, n, alpha, w, log_w):  # type: ignore[no-untyped-def]
-    """w | n, in place; in logs, as small shapes give weights below the smallest double."""
+    """W | n, in place; in logs, as small shapes give weights below the smallest double."""
     k = len(n)
     largest = -np.inf
     for j in range(k):

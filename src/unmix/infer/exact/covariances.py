@@ -115,7 +115,7 @@ def pack_mvnormal(d, mu, sigma, corr, p):  # type: ignore[no-untyped-def]
 
 @jit
 def left_out(d, sigma, corr, family, a, b, eta):  # type: ignore[no-untyped-def]
-    """log Π p(σ_j) |R|^(η − 1 + d/2), what the Wishart proposal leaves out."""
+    """Log Π p(σ_j) |R|^(η − 1 + d/2), what the Wishart proposal leaves out."""
     total = 0.0
     for j in range(d):
         total += log_positive(family, sigma[j], a[j], b[j])

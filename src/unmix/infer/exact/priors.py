@@ -34,7 +34,7 @@ POSITIVE: dict[type, int] = {
 
 
 def arguments(family: int, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
-    """a and b from a random variable's own arguments; None where it is shifted from zero."""
+    """A and b from a random variable's own arguments; None where it is shifted from zero."""
     if family == GAMMA:  # shape, scale
         return given[0], 1.0 / given[1]
     if family in (INVERSE_GAMMA, LOG_NORMAL, UNIFORM):  # shape, scale; mean, sd; low, high

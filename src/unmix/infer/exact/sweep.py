@@ -32,9 +32,7 @@ def update(rng, terms, blocks, hyper, n, stats, before, theta, log_w, params):  
             blocks[block, 4],
         )  # fmt: skip
         if kind == 0:
-            conditionals.draw_weights(
-                rng, n, hyper[h : h + k_all], theta[at : at + k_all], log_w
-            )
+            conditionals.draw_weights(rng, n, hyper[h : h + k_all], theta[at : at + k_all], log_w)
             continue
         d = terms[term, 2]
         size = d
@@ -108,9 +106,7 @@ def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: i
     scatter = covariances.scatter_about(d, n, s, old, mu)
     taken = False
     if n > d:
-        taken = covariances.propose_covariance(
-            rng, d, n, scatter, family, a, b, eta, sigma, corr
-        )
+        taken = covariances.propose_covariance(rng, d, n, scatter, family, a, b, eta, sigma, corr)
     covariances.slice_scales(rng, d, n, scatter, family, a, b, sigma, corr)
     if n <= FEW * d or not taken:
         y = np.zeros(d * d)
@@ -122,9 +118,7 @@ def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: i
 
 
 @jit
-def sweeps(
-    rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept
-):  # type: ignore[no-untyped-def]
+def sweeps(rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept):  # type: ignore[no-untyped-def]
     """As many sweeps as ``kept`` has rows.
 
     Parameters
