@@ -7,7 +7,7 @@ STAMP  := .venv/.installed
 # Nothing here runs side by side: two heavy steps at once only slow each other down.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test slow lint types bench notebooks wheel clean
+.PHONY: help venv demo test slow sbc lint types bench notebooks wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,10 @@ test: $(STAMP) ## the tests, without the slow ones
 
 slow: $(STAMP) ## the slow, statistical tests
 	@$(BIN)/python -m pytest -m slow
+
+# Goes on where it stopped; `make sbc SBC="--problems normal --simulations 100"` does a part.
+sbc: $(STAMP) ## simulation-based calibration: an hour or two, then docs/sbc.md
+	@cd tests && OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ../$(BIN)/python -m sbc $(SBC)
 
 lint: $(STAMP) ## ruff: rules and format
 	@$(BIN)/python -m ruff check .

@@ -39,7 +39,7 @@ def model() -> pm.Model:
 
 @pytest.fixture(scope="module")
 def by_nuts(model) -> xr.DataTree:
-    return sample(model, draws=1000, chains=4, rng=20264)[0]
+    return sample(model, method="nuts", draws=1000, chains=4, rng=20264)[0]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def test_disagreement_is_seen(model, by_nuts, by_pymc):
 
 @pytest.mark.slow
 def test_methods_agree_over_long_chains(model):
-    nuts, _ = sample(model, draws=5000, chains=4, rng=20266)
+    nuts, _ = sample(model, method="nuts", draws=5000, chains=4, rng=20266)
     steps, _ = sample(model, method="pymc", draws=5000, chains=4, rng=20267)
     scores = differences(label_free(model, nuts), label_free(model, steps))
     values = np.array(list(scores.values()))

@@ -88,6 +88,7 @@ def made_up(model, *, draws, chains, rng, em, **options) -> xr.DataTree:
     tree.attrs = {
         "unmix_version": unmix.__version__,
         "method": options["method"],
+        "reason": "made up",
         "model": name,
         "model_arguments": arguments,
         "fingerprint": fingerprint(derive(model)),

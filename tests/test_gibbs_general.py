@@ -311,6 +311,16 @@ def test_a_broken_state_is_refused(small, tmp_path):
         run(small, checkpoint=tmp_path)
 
 
+def test_draws_that_went_missing_are_not_made_up(small, tmp_path):
+    run(small, checkpoint=tmp_path, store=tmp_path / "z")
+    (tmp_path / "z" / "z.npy").rename(tmp_path / "z" / "moved.npy")
+    with pytest.raises(UnmixError, match=r"goes on from .*z\.npy, which cannot be read"):
+        run(small, checkpoint=tmp_path, store=tmp_path / "z")
+    (tmp_path / "u.npy").unlink()
+    with pytest.raises(UnmixError, match=r"goes on from .*u\.npy, which cannot be read"):
+        run(small, checkpoint=tmp_path, store=tmp_path / "z")
+
+
 def test_a_model_without_a_pass_is_refused():
     with pytest.raises(UnmixError, match="the weights of 'z' depend on the row: use method='nuts'"):
         run(registry.derived("weights_per_group"))

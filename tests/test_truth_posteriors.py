@@ -191,7 +191,7 @@ def all_scores(model: pm.Model, post: xr.DataTree, family: str, theta: list[str]
 def quick() -> tuple[pm.Model, xr.DataTree]:
     """The one model small enough for the default suite."""
     model = normal_known()
-    return model, sample(model, draws=1000, chains=4, rng=20261)[0]
+    return model, sample(model, method="nuts", draws=1000, chains=4, rng=20261)[0]
 
 
 def test_normal_with_known_variance_by_nuts(quick):
@@ -236,7 +236,7 @@ def test_wrong_assignments_are_seen(quick, name):
 def test_a_wrong_prior_is_seen():
     """What crosscheck cannot see: N(0, variance 10) declared with standard deviation 10."""
     model = normal_known(sd=10.0)
-    post, _ = sample(model, draws=4000, rng=20262)
+    post, _ = sample(model, method="nuts", draws=4000, rng=20262)
     with pytest.raises(AssertionError, match="z = "):
         require_normal(all_scores(model, post, "normal_known_K2", ["mu"]))
 
@@ -291,7 +291,7 @@ def score(draws: Array, reference: truth.Estimate) -> float:
 @pytest.fixture(scope="module")
 def three_galaxies() -> tuple[pm.Model, xr.DataTree]:
     model = galaxies(3)
-    post, said = sample(model, draws=4000, tune=1000, chains=4, rng=1)
+    post, said = sample(model, method="nuts", draws=4000, tune=1000, chains=4, rng=1)
     assert said == []  # no divergence, chains agree, components identified
     return model, post
 
@@ -346,7 +346,7 @@ def test_four_components_are_right_or_said_to_be_unsettled():
     What is asked here is honesty: either nothing is said and the figures are JAGS's, or chains are
     said to disagree and they do.
     """
-    post, said = sample(galaxies(4), draws=4000, tune=1000, chains=4, rng=1)
+    post, said = sample(galaxies(4), method="nuts", draws=4000, tune=1000, chains=4, rng=1)
     w = post["posterior"]["w"].transpose("chain", "draw", "component").values
     sigma = post["posterior"]["tau"].transpose("chain", "draw", "component").values ** -0.5
     reference = truth.GALAXY_POSTERIORS[4]

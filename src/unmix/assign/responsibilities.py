@@ -155,6 +155,9 @@ def _over_draws(
         "interval_exact": int(quantiles.exact),
         "samples": samples,
     }
+    kind = getattr(fit, "attrs", {}).get("z_kind")
+    if z is not None and kind:
+        result.attrs["z_kind"] = str(kind)
     return result
 
 

@@ -54,12 +54,18 @@ def sticky(rng: np.random.Generator, z: NDArray, share: float = 0.1) -> NDArray:
     return z
 
 
-class _WeightsForgotten(Derivation):
+class _Broken(Derivation):
+    # The compiled pass would be held to the wrong table, and refuse it.
+    recognised = "a wrong rule was asked for"
+    onepass = None
+
+
+class _WeightsForgotten(_Broken):
     def log_terms(self, theta: Theta) -> tuple[NDArray, NDArray]:
         return weights_forgotten(*super().log_terms(theta))
 
 
-class _VarianceForSd(Derivation):
+class _VarianceForSd(_Broken):
     def log_terms(self, theta: Theta) -> tuple[NDArray, NDArray]:
         return super().log_terms(variance_for_sd(theta))
 

@@ -133,7 +133,8 @@ class Checkpoint:
         """One of the run's arrays."""
         path = self.folder / f"{name}.npy"
         # A run stopped before it had made its arrays has no state either.
-        return mapped(path, shape, dtype, again=self.goes_on and path.exists())
+        begun = path.exists() or any(self.folder.glob("chain_*.npz"))
+        return mapped(path, shape, dtype, again=self.goes_on and begun)
 
     def state(self, chain: int) -> dict[str, NDArray] | None:
         """Where a chain stood; None if it had not begun."""

@@ -28,7 +28,7 @@ BEYOND_TWO = 0.0455  # chance of a normal beyond ±2
 
 
 def two_roads(
-    responsibilities: xr.Dataset, draws: int | None = None, *, fresh: bool = True
+    responsibilities: xr.Dataset, draws: int | None = None, *, fresh: bool | None = None
 ) -> Figure:
     """Assignment frequency against averaged responsibility, one point for each row and component.
 
@@ -44,8 +44,9 @@ def two_roads(
     draws
         Number of draws T; by default the result's own attribute ``samples``.
     fresh
-        Whether z was drawn afresh at every θ. If not, standard deviations are not known from the
-        responsibilities, and only the differences are shown.
+        Whether z was drawn afresh at every θ; by default what the fit said of itself. If not,
+        standard deviations are not known from the responsibilities, and only the differences are
+        shown.
 
     Returns
     -------
@@ -57,6 +58,8 @@ def two_roads(
         If the responsibilities hold no assignment frequencies, or the number of draws is unknown.
     """
     averaged, frequency, variance, t = _roads(responsibilities, draws)
+    if fresh is None:
+        fresh = responsibilities.attrs.get("z_kind", "fresh") == "fresh"
     labels = [text(label, 24) for label in responsibilities["component"].values]
     figure = blank(10, 4.8)
     left, right = figure.subplots(1, 2)
@@ -91,7 +94,7 @@ def calibration(
     draws: int | None = None,
     *,
     bins: int = 10,
-    fresh: bool = True,
+    fresh: bool | None = None,
 ) -> Figure:
     """Reliability curve: of the rows said to be of a component with probability p, how many were.
 
@@ -117,6 +120,8 @@ def calibration(
         As for `two_roads`.
     """
     averaged, frequency, variance, t = _roads(responsibilities, draws)
+    if fresh is None:
+        fresh = responsibilities.attrs.get("z_kind", "fresh") == "fresh"
     labels = [text(label, 24) for label in responsibilities["component"].values]
     figure = blank(6.5, 6.5)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1.1])
