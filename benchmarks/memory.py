@@ -88,8 +88,11 @@ def main() -> int:
     parser.add_argument("--obs", type=int, default=100_000)
     parser.add_argument("--components", type=int, default=5)
     parser.add_argument("--draws", type=int, default=4_000)
+    parser.add_argument("--quick", action="store_true", help="5,000 rows: does everything run?")
     parser.add_argument("--case", choices=CASES, help="one case, in this process")
     given = parser.parse_args()
+    if given.quick:
+        given.obs = 5_000
     if given.case:
         return int(not measure(given.case, given.obs, given.components, given.draws))
     ended = [

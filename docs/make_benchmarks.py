@@ -1,0 +1,266 @@
+"""Write docs/benchmarks.md and its figure from what the scripts in benchmarks/ measured.
+
+    python docs/make_benchmarks.py            from benchmarks/results/, into docs/
+    python docs/make_benchmarks.py --quick    from benchmarks/results/quick/, and back into it
+
+Nothing is measured here; `make bench` does both.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+sys.path.insert(0, str(ROOT / "benchmarks" / "peers"))
+
+EM_NAMES = ("unmix", "unmix float32", "scikit-learn", "mclust", "gmmx float32")
+# Chains that disagree so much have no effective sample size to speak of.
+DISAGREE = 1.05
+Table = list[list[str]]
+
+
+def main() -> int:
+    """Make the page and the figure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="the small run's results")
+    quick = parser.parse_args().quick
+    source = RESULTS / "quick" if quick else RESULTS
+    page = source / "benchmarks.md" if quick else ROOT / "docs" / "benchmarks.md"
+    image = source / "benchmarks.png" if quick else ROOT / "docs/images/benchmarks.png"
+    em, sampling = (read(source / f"{name}.json") for name in ("em", "sampling"))
+    if not em and not sampling:
+        print("nothing has been measured: run `make bench`", file=sys.stderr)
+        return 1
+    import figure
+
+    figure.draw(em, sampling, image)
+    picture = image.relative_to(page.parent)
+    page.write_text("\n\n".join(words(em, sampling, str(picture), quick)) + "\n")
+    print("written:", page.relative_to(ROOT), "and", image.relative_to(ROOT))
+    return 0
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Results, or none yet."""
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def words(em: dict[str, Any], sampling: dict[str, Any], picture: str, quick: bool) -> list[str]:
+    """The page, paragraph by paragraph."""
+    machine = (em or sampling)["machine"]
+    parts = ["# How fast", TEXT["made"]]
+    if quick:
+        parts.append("**A quick run: it shows that everything runs, and no speeds.**")
+    parts += [f"![Figures relative to the floor, and effective draws per second]({picture})"]
+    parts += [
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"{machine['date']}; Python {machine['python']}, "
+        + ", ".join(f"{n} {v}" for n, v in machine["versions"].items() if v)
+        + "."
+    ]
+    if em:
+        parts += em_words(em)
+    if sampling:
+        parts += sampling_words(sampling)
+    return parts
+
+
+def em_words(em: dict[str, Any]) -> list[str]:
+    """EM's part of the page."""
+    speed, rows = em["floor"], em["table"]
+    installed = speed["tried"].get("as installed", {}).get("peak")
+    parts = ["## EM", TEXT["em"], TEXT["floor"].format(
+        bandwidth=speed["bandwidth"] / 1e9, peak=speed["peak"] / 1e9,
+        installed="–" if installed is None else f"{installed / 1e9:.0f}",
+        exp=speed["exp"] * 1e9,
+    )]  # fmt: skip
+    names = [name for name in EM_NAMES if any(name in row["peers"] for row in rows)]
+    took = {row["name"]: {n: seconds(row["peers"].get(n, {})) for n in names} for row in rows}
+    floors = {row["name"]: row["floor"] for row in rows}
+    head = ["N, D, K", *names, "floor"]
+    parts += ["CPU milliseconds per iteration:"]
+    parts += [markdown([head, *(
+        [case, *(show(t, 1e3) for t in took[case].values()), show(floor, 1e3)]
+        for case, floor in floors.items()
+    )])]  # fmt: skip
+    parts += ["Times the floor:"]
+    parts += [markdown([head[:-1], *(
+        [case, *(show(t, 1 / floors[case]) for t in took[case].values())] for case in floors
+    )])]  # fmt: skip
+    others = [name for name in names if name != "unmix"]
+    parts += ["Times unmix (float64): above 1, unmix is that many times faster:"]
+    parts += [markdown([["N, D, K", *others], *(
+        [case, *(ratio(took[case][n], took[case].get("unmix")) for n in others)] for case in floors
+    )])]  # fmt: skip
+    parts += [missing({row["name"]: row["peers"] for row in rows})]
+    wrong = [f"- {row['name']}: {s}" for row in rows for s in row.get("disagreements", [])]
+    said = "All end at the same log-likelihood, to rounding."
+    parts += ["**Not the same answer:**\n" + "\n".join(wrong) if wrong else said]
+    parts += threads_words(em.get("threads", [])) + linear_words(em.get("linear", []))
+    return [part for part in parts if part]
+
+
+def threads_words(found: list[dict[str, Any]]) -> list[str]:
+    """What a second thread is worth."""
+    wall = {(row["name"], row["threads"]): row["peers"] for row in found}
+    rows = []
+    for name in dict.fromkeys(row["name"] for row in found):
+        one, two = (wall.get((name, n), {}).get("unmix", {}).get("wall_seconds") for n in (1, 2))
+        if one and two:
+            rows.append([name, show(one, 1e3), show(two, 1e3), f"{one / two:.2f}"])
+    if not rows:
+        return []
+    head = ["N, D, K", "one thread", "two threads", "gain"]
+    return ["### Two threads", "Wall milliseconds per iteration of unmix:", markdown([head, *rows])]
+
+
+def linear_words(found: list[dict[str, Any]]) -> list[str]:
+    """Time and memory as N grows."""
+    rows = []
+    for row in found:
+        figures = row["peers"].get("unmix", {})
+        if "cpu_seconds" in figures:
+            each, more = figures["cpu_seconds"] / row["n"], figures["peak_added_bytes"]
+            rows.append([
+                row["name"], show(figures["cpu_seconds"], 1e3), show(each, 1e9),
+                f"{figures['cpu_seconds'] / row['floor']:.1f}", f"{more / 1e6:.0f}",
+                f"{8 * row['n'] / 1e6:.0f}",
+            ])  # fmt: skip
+    if not rows:
+        return []
+    head = [
+        "N, D, K",
+        "ms per iteration",
+        "ns per row",
+        "times the floor",
+        "MB added",
+        "MB of data",
+    ]
+    return ["### Linear in N", TEXT["linear"], markdown([head, *rows])]
+
+
+def sampling_words(sampling: dict[str, Any]) -> list[str]:
+    """Sampling's part of the page."""
+    table = sampling["table"]
+    names = list(dict.fromkeys(n for column in table.values() for n in column["peers"]))
+    head = ["", *(column["name"] for column in table.values())]
+    parts = ["## Sampling", TEXT["sampling"]]
+    for key, title in (
+        ("per_cpu_second", "Least bulk effective draws per CPU second of drawing:"),
+        ("per_cpu_second_with_tuning", "The same per CPU second of tuning and drawing:"),
+    ):
+        rows = [
+            [name, *(rate(column["peers"].get(name), key) for column in table.values())]
+            for name in names
+        ]
+        parts += [title, markdown([head, *rows, *best(table, names, key)])]
+    parts += [missing({c["name"]: c["peers"] for c in table.values()}), apart(table)]
+    times = {n: t for n, t in sampling.get("start_to_end", {}).items() if "wall" in t}
+    if times:
+        ours = [t["wall"] for n, t in times.items() if n.startswith("unmix")]
+        rows = [
+            [
+                name + (" (extrapolated)" if took["extrapolated"] else ""),
+                show(took["wall"]),
+                show(took["cpu"]),
+                ratio(took["wall"], min(ours, default=None)),
+            ]
+            for name, took in sorted(times.items(), key=lambda item: item[1]["wall"])
+        ]
+        title = f"### From start to {sampling['wanted']:,} effective draws"
+        head = ["N=1e3", "wall seconds", "CPU seconds", "wall, times the quickest of unmix"]
+        parts += [title, TEXT["start"], markdown([head, *rows])]
+    return [part for part in parts if part]
+
+
+def best(table: dict[str, Any], names: list[str], key: str) -> Table:
+    """A row: the best of unmix over the best peer, in every column."""
+    cells = []
+    for column in table.values():
+        found = {n: column["peers"].get(n, {}).get(key) for n in names}
+        own = max((v for n, v in found.items() if v and n.startswith("unmix")), default=None)
+        peer = max((v for n, v in found.items() if v and not n.startswith("unmix")), default=None)
+        cells.append(f"**{own / peer:.1f}**" if own and peer else "–")
+    return [["**best of unmix ÷ best peer**", *cells]]
+
+
+def apart(table: dict[str, Any]) -> str:
+    """How far posterior means lie from the middle one of all, in posterior standard deviations."""
+    said = []
+    for column in table.values():
+        found = {n: f for n, f in column["peers"].items() if "ess" in f}
+        if len(found) < 3:
+            continue
+        far = {}
+        for name, figures in found.items():
+            worst = 0.0
+            for part in ("w", "mu", "sigma"):
+                for i, mean in enumerate(figures["means"][part]):
+                    middle = median(f["means"][part][i] for f in found.values())
+                    sd = median(f["sds"][part][i] for f in found.values())
+                    worst = max(worst, abs(mean - middle) / sd)
+            far[name] = worst
+        name = max(far, key=far.get)
+        said.append(f"{column['name']}: {far[name]:.2f} ({name}, {found[name]['ess']:.0f} draws)")
+    if not said:
+        return ""
+    return TEXT["apart"] + "\n\n" + "\n".join(f"- {line}" for line in said)
+
+
+def missing(found: dict[str, dict[str, Any]]) -> str:
+    """What was skipped or failed, and why, each once."""
+    said: dict[str, list[str]] = {}
+    for case, peers in found.items():
+        for name, figures in peers.items():
+            for kind in ("skipped", "failed"):
+                if kind in figures:
+                    said.setdefault(f"{name} {kind}: {figures[kind]}", []).append(case)
+    return "\n".join(f"- {what} ({'; '.join(cases)})" for what, cases in said.items())
+
+
+def seconds(figures: dict[str, Any]) -> float | None:
+    """CPU seconds of an iteration."""
+    return figures.get("cpu_seconds")
+
+
+def rate(figures: dict[str, Any] | None, key: str) -> str:
+    """Effective draws per second, as a cell."""
+    if not figures or key not in figures:
+        return "–"
+    return show(figures[key]) + ("†" if figures["rhat"] > DISAGREE else "")
+
+
+def ratio(a: float | None, b: float | None) -> str:
+    """One over the other, where both are there."""
+    return show(a / b) if a and b else "–"
+
+
+def show(value: float | None, unit: float = 1.0) -> str:
+    """Three digits, no powers of ten."""
+    if value is None:
+        return "–"
+    value *= unit
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def markdown(rows: Table) -> str:
+    """A table, its first row the head."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+
+
+def _texts() -> dict[str, str]:
+    """Paragraphs of benchmarks/words.md, by their headings."""
+    text = (ROOT / "benchmarks" / "words.md").read_text()
+    parts = (part.partition("\n") for part in text.split("## ")[1:])
+    return {name.strip(): body.strip() for name, _, body in parts}
+
+
+TEXT = _texts()
+
+if __name__ == "__main__":
+    sys.exit(main())
