@@ -48,7 +48,7 @@ class Peer(NamedTuple):
 FULL = Length(1000, 1000)
 GRADIENT = {"1e3": FULL, "1e4": FULL, "1e5": Length(300, 300, 2)}
 OVERLAP = {"overlap": FULL, "ridge": FULL}
-WIDE = {"wide": Length(200, 150, 2)}
+WIDE = {"wide": Length(500, 500, 2)}
 ALL = dict.fromkeys(sampling_cases.COLUMNS, FULL)
 LONG = Length(1000, 5000)
 PEERS = {
@@ -155,12 +155,20 @@ def main() -> int:
     path = machine.RESULTS / ("quick/sampling.json" if given.quick else "sampling.json")
     whole = given.only == list(PEERS) and given.columns == columns
     before = {} if whole or not path.exists() else json.loads(path.read_text())
-    table = before.get("table", {})
+    # In the order of the page, whatever was measured first.
+    table = {key: before["table"][key] for key in columns if key in before.get("table", {})}
     results = {**before, "machine": machine.describe(), "wanted": WANTED, "table": table}
     for key in given.columns:
         column = sampling_cases.COLUMNS[key]
         column = sampling_cases.quick(column) if given.quick else column
-        found = table.setdefault(key, {"name": column.name, "peers": {}})["peers"]
+        # What was measured on other rows does not stand beside this.
+        if table.get(key, {}).get("column") != json.loads(json.dumps(column)):
+            table[key] = {
+                "name": column.name,
+                "column": json.loads(json.dumps(column)),
+                "peers": {},
+            }
+        found = table[key]["peers"]
         for name in given.only:
             length = PEERS[name].columns.get(key)
             if length is not None:

@@ -37,7 +37,7 @@ def main() -> int:
         return 1
     import figure
 
-    figure.draw(em, sampling, image)
+    figure.draw(em, sampling, image, DISAGREE)
     picture = image.relative_to(page.parent)
     page.write_text("\n\n".join(words(em, sampling, str(picture), quick)) + "\n")
     print("written:", page.relative_to(ROOT), "and", image.relative_to(ROOT))
@@ -181,7 +181,8 @@ def best(table: dict[str, Any], names: list[str], key: str) -> Table:
     """A row: the best of unmix over the best peer, in every column."""
     cells = []
     for column in table.values():
-        found = {n: column["peers"].get(n, {}).get(key) for n in names}
+        agree = {n: f for n, f in column["peers"].items() if f.get("rhat", 9) <= DISAGREE}
+        found = {n: agree[n][key] for n in names if n in agree}
         own = max((v for n, v in found.items() if v and n.startswith("unmix")), default=None)
         peer = max((v for n, v in found.items() if v and not n.startswith("unmix")), default=None)
         cells.append(f"**{own / peer:.1f}**" if own and peer else "–")

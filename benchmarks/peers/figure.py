@@ -24,8 +24,11 @@ LOOKS = {
 }
 
 
-def draw(em: dict[str, Any], sampling: dict[str, Any], path: Path) -> None:
-    """EM: times the floor, by row. Sampling: effective draws per CPU second, by column."""
+def draw(em: dict[str, Any], sampling: dict[str, Any], path: Path, disagree: float) -> None:
+    """EM: times the floor, by row. Sampling: effective draws per CPU second, by column.
+
+    Samplers whose R-hat is above ``disagree`` are left out.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -43,7 +46,7 @@ def draw(em: dict[str, Any], sampling: dict[str, Any], path: Path) -> None:
         )
         for row in em.get("table", [])
     ]
-    _panel(left, rows, "EM: CPU time of an iteration ÷ floor of this machine  (less is better)")
+    _panel(left, rows, "EM: CPU time of an iteration ÷ floor  (less is better)")
     left.axvspan(1, 2, color="0.85", zorder=0)
     left.axvline(1, color="0.3", linewidth=1)
     left.set_ylabel("N, D, K")
@@ -53,12 +56,12 @@ def draw(em: dict[str, Any], sampling: dict[str, Any], path: Path) -> None:
             {
                 name: figures["per_cpu_second"]
                 for name, figures in column["peers"].items()
-                if "per_cpu_second" in figures
+                if figures.get("rhat", 9.0) <= disagree
             },
         )
         for column in sampling.get("table", {}).values()
     ]
-    _panel(right, columns, "Sampling: least bulk effective draws per CPU second  (more is better)")
+    _panel(right, columns, "Sampling: effective draws per CPU second  (more is better)")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -37,7 +37,7 @@ COLUMNS = {
     "1e4": Column("N=1e4", 10_000, 1, 3, 5.0),
     "1e5": Column("N=1e5", 100_000, 1, 3, 5.0),
     "overlap": Column("overlap, N=1e4", 10_000, 1, 3, 2.2, (0.6, 1.0, 1.4)),
-    "ridge": Column("overlap, equal scales, N=1e4", 10_000, 1, 3, 2.2),
+    "ridge": Column("overlap on a ridge, N=1e4", 10_000, 1, 3, 2.2),
     "wide": Column("D=10, K=5, N=1e4", 10_000, 10, 5, 5.0),
 }
 

@@ -5,11 +5,10 @@ constant only, as what is compared is always one value of the same parameter wit
 """
 
 import numpy as np
-from pymc.distributions.continuous import HalfStudentTRV
+from pymc.distributions.continuous import HalfCauchyRV, HalfStudentTRV
 from pytensor.tensor.random.basic import (
     ExponentialRV,
     GammaRV,
-    HalfCauchyRV,
     HalfNormalRV,
     InvGammaRV,
     LogNormalRV,
@@ -43,6 +42,8 @@ def arguments(family: int, given: list[np.ndarray]) -> tuple[np.ndarray, np.ndar
         return 1.0 / given[0], np.ones(())
     if family == HALF_T:  # degrees of freedom, scale
         return given[0], given[1]
+    if family == HALF_CAUCHY:  # scale
+        return given[0], np.ones(())
     # location, scale
     return (given[1], np.ones(())) if np.all(given[0] == 0) else None
 

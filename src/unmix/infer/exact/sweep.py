@@ -8,8 +8,9 @@ from unmix.onepass.kernel import SAMPLED, pass_rows
 
 # Odd, so that multiplying by it loses nothing: spreads 53 random bits over a key's 64.
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
-# Slices of the correlations, where their proposal from the Wishart had no rows to stand on.
-FEW = 3
+# Rows for each feature below which the correlations' proposal from the Wishart has too little to
+# stand on, so that they always move by slices as well; with more rows in so many sweeps.
+FEW, SLICED = 3, 0.1
 
 
 @jit
@@ -104,11 +105,13 @@ def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: i
     """Scales and correlations of one component, in place."""
     mu = p[:d].copy()
     scatter = covariances.scatter_about(d, n, s, old, mu)
-    taken = False
+    # Decided before the proposal: slices that followed a refusal only would leave another
+    # distribution invariant.
+    sliced = n <= FEW * d or rng.random() < SLICED
     if n > d:
-        taken = covariances.propose_covariance(rng, d, n, scatter, family, a, b, eta, sigma, corr)
+        covariances.propose_covariance(rng, d, n, scatter, family, a, b, eta, sigma, corr)
     covariances.slice_scales(rng, d, n, scatter, family, a, b, sigma, corr)
-    if n <= FEW * d or not taken:
+    if sliced:
         y = np.zeros(d * d)
         covariances.partials_of(d, corr, y)
         for i in range(1, d):
