@@ -191,14 +191,16 @@ def run_general(
 def _all_chains(run: _Run, standing: list[Chain], threads: int) -> None:
     """Run chains side by side, until all are done, one fails, or the user has had enough."""
     # Always in threads of their own: then an interrupt finds this one, and no sweep is cut in two.
-    with ThreadPoolExecutor(threads, thread_name_prefix="unmix-gibbs") as pool:
-        futures = [pool.submit(run.go, i, chain) for i, chain in enumerate(standing)]
-        try:
-            while wait(futures, timeout=0.2).not_done:  # some interrupts only come in between
-                pass
-        except KeyboardInterrupt:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="unmix-gibbs")
+    futures = [pool.submit(run.go, i, chain) for i, chain in enumerate(standing)]
+    try:
+        while wait(futures, timeout=0.2).not_done:  # some interrupts only come in between
             pass
-        finally:
-            run.stop.set()
+    except KeyboardInterrupt:
+        run.stop.set()
+        wait(futures)
+    finally:
+        run.stop.set()
+        pool.shutdown(wait=False)  # all are done; to wait here would let an interrupt escape
     for future in futures:
         future.result()
