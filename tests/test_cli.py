@@ -6,7 +6,6 @@ Draws of θ are made up here where sampling them is not the point; everything el
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from interrupting import interrupted_child
 from typer.testing import CliRunner
 
 import unmix
@@ -418,20 +418,8 @@ def test_a_real_ctrl_c(tmp_path):
         "analysis.analyse = analyse\n"
         "app(['demo'])"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    while process.stdout.readline() != "ready\n":
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert complaint == "unmix: interrupted\n"
+    done = interrupted_child(code, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "unmix: interrupted\n")
     assert not list(tmp_path.iterdir())
 
 

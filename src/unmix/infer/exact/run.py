@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from unmix.infer.exact.verify import require_priors
 from unmix.infer.gibbs_store import Checkpoint, mapped, rng_from, rng_state
 from unmix.infer.kept_draws import longest
 from unmix.infer.progress import progress_bar
+from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass, available_cores
 
 Theta = dict[str, NDArray]
@@ -193,7 +193,7 @@ def run_exact(
     stop = threading.Event()
     with progress_bar("gibbs", max(1, chains * (draws + tune) // 500), progress) as advance:
         run = _Run(onepass, blocks, draws, tune, kept, theta, z, stop, advance)
-        _all_chains(run, standing, min(chains, cores or available_cores()))
+        side_by_side(run.go, standing, min(chains, cores or available_cores()), stop)
     lengths = np.array([max(0, c.sweeps - tune) for c in standing])
     which, length = longest(lengths)
     posterior = as_dataset(
@@ -206,21 +206,3 @@ def run_exact(
     stats.attrs["seconds_compiling"] = ready - begun
     stats.attrs["seconds_sampling"] = time.perf_counter() - ready
     return posterior, stats, z[which, :length], bool((lengths < draws).any())
-
-
-def _all_chains(run: _Run, standing: list[Chain], threads: int) -> None:
-    """Run chains side by side, until all are done, one fails, or the user has had enough."""
-    # Always in threads of their own: then an interrupt finds this one, and no sweep is cut in two.
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="unmix-gibbs")
-    futures = [pool.submit(run.go, i, chain) for i, chain in enumerate(standing)]
-    try:
-        while wait(futures, timeout=0.2).not_done:  # some interrupts only come in between
-            pass
-    except KeyboardInterrupt:
-        run.stop.set()
-        wait(futures)
-    finally:
-        run.stop.set()
-        pool.shutdown(wait=False)  # all are done; to wait here would let an interrupt escape
-    for future in futures:
-        future.result()
