@@ -139,12 +139,15 @@ def test_version(run):
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    """A real fit by NUTS, with few draws: the folder, what was printed, the data."""
+    """A real fit: the folder, what was printed, the data.
+
+    Draws enough for Gibbs' chains to agree; else NUTS follows, which takes longer to compile.
+    """
     folder = tmp_path_factory.mktemp("fitted")
     x = pd.read_csv(Path(unmix.__file__).parent / "data" / "faithful.csv").iloc[:80]
     x.insert(0, "name", [f"eruption {i}" for i in range(len(x))])
     x.to_csv(folder / "data.csv", index=False)
-    arguments = "fit data.csv -k 2 --columns waiting --id name --draws 150 --tune 200 --chains 2"
+    arguments = "fit data.csv -k 2 --columns waiting --id name --draws 1000 --tune 500 --chains 2"
     done = in_new_process(*arguments.split(), "-o", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, done.stdout, x
