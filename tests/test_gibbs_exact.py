@@ -2,10 +2,11 @@
 
 Draws of (θ, data, z) alternate between the model (z and data given θ) and the conditional under
 test (θ given z and data). If the conditional is right θ keeps its prior, whose moments are known
-from independent draws (Geweke 2004, J. American Statistical Association 99:799). Means of θ's
-coordinates and of their squares, averaged along each of many chains that begin in the prior, are
-compared with it; the largest |t| must stay below the two-sided Bonferroni bound at 1e-4 a test, so that fourteen tests raise a false alarm in about one
-choice of seeds in seven hundred. Each conditional has mutants, and they must pass that bound.
+from independent draws (Geweke 2004, J. American Statistical Association 99:799). A hundred chains
+begin in the prior; means of θ's coordinates and of their squares along each are compared with it.
+The largest |t| must stay below the two-sided Bonferroni bound at 1e-4 a test, so that the dozen of
+them raise a false alarm in about one choice of seeds in eight hundred. Each conditional has
+mutants, and they must pass that bound.
 """
 
 import warnings
