@@ -32,17 +32,19 @@ FUNCTIONS = {
     "align",
     "bayes_rule",
     "compare",
+    "compare_relabellings",
     "crosscheck",
     "derive",
     "draw_assignments",
     "em",
     "explain",
     "load",
+    "relabel",
     "responsibilities",
     "sample",
     "save",
 }
-CLASSES = {"Derivation", "EMResult", "UnmixError", "UnmixWarning"}
+CLASSES = {"Derivation", "EMResult", "Relabelling", "UnmixError", "UnmixWarning"}
 MODULES = {"datasets", "models"}
 
 

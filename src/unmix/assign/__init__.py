@@ -1,6 +1,14 @@
 """Who made this point: responsibilities, draws of z, components matched over draws."""
 
 from unmix.assign.alignment import align, draw_assignments
+from unmix.assign.relabel import Relabelling, compare_relabellings, relabel
 from unmix.assign.responsibilities import responsibilities
 
-__all__ = ["align", "draw_assignments", "responsibilities"]
+__all__ = [
+    "Relabelling",
+    "align",
+    "compare_relabellings",
+    "draw_assignments",
+    "relabel",
+    "responsibilities",
+]

@@ -12,7 +12,7 @@ shortest paths, gives the second best (Chegireddy and Hamacher 1987, Discrete Ap
 18:155). Its extra cost is the *gap*: none, and the labels of the draw are open.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,10 @@ class Solved:
     ----------
     permutation
         Raw component of every named one, shape (sample, component).
-    before, after
-        Cost of the raw labels and of the best ones, shape (sample,).
+    cost
+        What was solved, shape (sample, component, component).
+    after
+        Cost of the best permutation, shape (sample,).
     gap
         What the second best permutation costs more, shape (sample,); infinite where the symmetry
         allows one only.
@@ -42,10 +44,19 @@ class Solved:
     """
 
     permutation: NDArray[np.int64]
-    before: NDArray[np.float64]
+    cost: NDArray[np.float64]
     after: NDArray[np.float64]
     gap: NDArray[np.float64]
     tied: NDArray[np.bool_]
+
+    @property
+    def before(self) -> NDArray[np.float64]:
+        """Cost of the raw labels, shape (sample,)."""
+        return np.trace(self.cost, axis1=1, axis2=2)
+
+    def renamed(self, names: NDArray[np.int64]) -> "Solved":
+        """The same with component ``names[k]`` called k, in all draws alike."""
+        return replace(self, permutation=self.permutation[:, names], cost=self.cost[:, names])
 
 
 def solve(cost: NDArray[np.float64], symmetry: Symmetry) -> Solved:
@@ -69,18 +80,17 @@ def solve(cost: NDArray[np.float64], symmetry: Symmetry) -> Solved:
         for s in range(samples):
             permutation[s, members] = members[linear_sum_assignment(part[s])[1]]
     rows = np.arange(samples)[:, None]
-    before = np.trace(cost, axis1=1, axis2=2)
     after = cost[rows, np.arange(k), permutation].sum(axis=-1)
     gap = second_best(cost, permutation, symmetry)
     tied = gap <= ROUNDING * np.abs(cost).max(axis=(1, 2), initial=0.0)
-    return Solved(permutation, before, after, gap, tied)
+    return Solved(permutation, cost, after, gap, tied)
 
 
 def second_best(
     cost: NDArray[np.float64], permutation: NDArray[np.int64], symmetry: Symmetry
 ) -> NDArray[np.float64]:
     """What the next permutation costs more than the best one, shape (sample,)."""
-    samples, k = permutation.shape
+    samples = len(permutation)
     gap = np.full(samples, np.inf)
     rows = np.arange(samples)[:, None, None]
     for block in symmetry:
@@ -169,7 +179,10 @@ def most_common_renaming(
     return found[top], float(counts[top]) / len(first)
 
 
-def named_like(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``second`` with its names changed, in all draws alike, to those of ``first``."""
+def names_like(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The names, (component,), by which ``second`` agrees with ``first`` in most draws.
+
+    For `Solved.renamed`: the component that ``second`` calls ``names[k]`` is k to ``first``.
+    """
     renaming, _ = most_common_renaming(first, second)
-    return second[:, inverse(renaming)]
+    return inverse(renaming)

@@ -26,9 +26,7 @@ def mean_responsibility(
     return total / seen
 
 
-def renamed_sum(
-    r: NDArray[np.float64], permutation: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def renamed_sum(r: NDArray[np.float64], permutation: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum over draws of the renamed responsibilities, shape (obs, component)."""
     total = np.zeros(r.shape[1:])
     # Draws that share a permutation are summed as they are: a gather over all would cost more.

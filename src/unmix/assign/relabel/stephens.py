@@ -99,5 +99,5 @@ def stephens(
 
 def joined(parts: list[Solved]) -> Solved:
     """The draws of several blocks as one."""
-    fields = ("permutation", "before", "after", "gap", "tied")
+    fields = ("permutation", "cost", "after", "gap", "tied")
     return Solved(*(np.concatenate([getattr(part, f) for part in parts]) for f in fields))
