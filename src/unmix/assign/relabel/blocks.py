@@ -29,9 +29,13 @@ def mean_responsibility(
 def renamed_sum(r: NDArray[np.float64], permutation: NDArray[np.int64]) -> NDArray[np.float64]:
     """Sum over draws of the renamed responsibilities, shape (obs, component)."""
     total = np.zeros(r.shape[1:])
-    # Draws that share a permutation are summed as they are: a gather over all would cost more.
     found, which = np.unique(permutation, axis=0, return_inverse=True)
     which = which.reshape(-1)
+    if len(found) > len(r) // 4:
+        for s, order in enumerate(permutation):
+            total += r[s][:, order]
+        return total
+    # Draws that share a permutation are summed as they are, and only the sum is renamed.
     for number, order in enumerate(found):
         mine = which == number
         total += (r if mine.all() else r[mine]).sum(axis=0)[:, order]

@@ -12,7 +12,7 @@ Methodology and Computing in Applied Probability 15:293). Version 1 goes downhil
 rows that differ, and ends; version 2 need not, so the best that it came by is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ def frequencies(z: NDArray, permutation: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def ecr_iterative_1(
-    z: NDArray, start: NDArray[np.int64], symmetry: Symmetry, iterations: int = 100
+    z: NDArray, pivot: NDArray[np.int64], k: int, symmetry: Symmetry, iterations: int = 100
 ) -> tuple[Solved, NDArray[np.int64], int]:
     """Match to the most frequent name of each row, found in turn with the permutations.
 
@@ -85,8 +85,10 @@ def ecr_iterative_1(
     ----------
     z
         Shape (sample, obs).
-    start
-        Permutations to begin at, shape (sample, component).
+    pivot
+        Assignment to begin at, shape (obs,).
+    k
+        K.
     symmetry
         Blocks of exchangeable components.
     iterations
@@ -95,26 +97,21 @@ def ecr_iterative_1(
     Returns
     -------
     solved, pivot, iterations
-        The last permutations, the assignment (obs,) that they were matched to, and how many
+        The best permutations, the assignment (obs,) that they were matched to, and how many
         iterations it took.
     """
-    k = start.shape[1]
-    permutation, best = start, None
-    for iteration in range(1, iterations + 1):
-        pivot = np.argmax(frequencies(z, permutation), axis=1)
-        solved = solve(ecr_cost(z, pivot, k), symmetry)
-        if best is not None and solved.after.sum() >= best[0].after.sum():
-            break
-        best = solved, pivot, iteration
-        permutation = solved.permutation
-    assert best is not None
-    return best
+
+    def following(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.argmax(frequencies(z, permutation), axis=1)
+
+    return _in_turn(z, following, pivot, k, symmetry, iterations)
 
 
 def ecr_iterative_2(
     z: NDArray,
     responsibility: Blocks,
-    start: NDArray[np.int64],
+    pivot: NDArray[np.int64],
+    k: int,
     symmetry: Symmetry,
     iterations: int = 100,
 ) -> tuple[Solved, NDArray[np.int64], int]:
@@ -126,7 +123,7 @@ def ecr_iterative_2(
         Shape (sample, obs).
     responsibility
         Gives the responsibilities of the draws anew, block by block.
-    start, symmetry, iterations
+    pivot, k, symmetry, iterations
         As `ecr_iterative_1`.
 
     Returns
@@ -134,14 +131,32 @@ def ecr_iterative_2(
     solved, pivot, iterations
         As `ecr_iterative_1`.
     """
-    k = start.shape[1]
-    permutation, best = start, None
+
+    def following(permutation: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.argmax(mean_responsibility(responsibility, permutation), axis=1)
+
+    return _in_turn(z, following, pivot, k, symmetry, iterations)
+
+
+def _in_turn(
+    z: NDArray,
+    following: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    pivot: NDArray[np.int64],
+    k: int,
+    symmetry: Symmetry,
+    iterations: int,
+) -> tuple[Solved, NDArray[np.int64], int]:
+    """Permutations given a pivot and the pivot that follows from them, until none is better."""
+    solved, best = solve(ecr_cost(z, pivot, k), symmetry), None
     for iteration in range(1, iterations + 1):
-        pivot = np.argmax(mean_responsibility(responsibility, permutation), axis=1)
-        solved = solve(ecr_cost(z, pivot, k), symmetry)
+        found = following(solved.permutation)
+        settled = bool(np.array_equal(found, pivot))
+        if not settled:
+            pivot, solved = found, solve(ecr_cost(z, found, k), symmetry)
         if best is not None and solved.after.sum() >= best[0].after.sum():
             break
         best = solved, pivot, iteration
-        permutation = solved.permutation
+        if settled:
+            break
     assert best is not None
     return best

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.relabel import databased, ecr, order, pra, reference
 from unmix.assign.relabel.assignment import Solved, Symmetry, names_like, solve, swap_margin
+from unmix.assign.relabel.blocks import mean_responsibility
 from unmix.assign.relabel.pivots import pivot_assignment, pivot_point
 from unmix.assign.relabel.source import Source
 from unmix.assign.relabel.stephens import stephens
@@ -83,27 +84,41 @@ def _by_ecr(source: Source, symmetry: Symmetry, options: Options) -> Found:
 
 def _by_ecr_1(source: Source, symmetry: Symmetry, options: Options) -> Found:
     z = source.z()
-    solved, _, iterations = ecr.ecr_iterative_1(z, _start(source), symmetry)
-    return _iterated(source, solved, symmetry, iterations, "the most frequent assignment")
+    runs = [
+        ecr.ecr_iterative_1(z, pivot, source.k, symmetry)
+        for pivot in _pivots_to_begin_at(source, options)
+    ]
+    return _iterated(source, runs, symmetry, "the most frequent assignment")
 
 
 def _by_ecr_2(source: Source, symmetry: Symmetry, options: Options) -> Found:
     z, blocks = source.z(), source.responsibility()
-    solved, _, iterations = ecr.ecr_iterative_2(z, blocks, _start(source), symmetry)
-    words = "the component of the largest mean responsibility"
-    return _iterated(source, solved, symmetry, iterations, words)
+    runs = [
+        ecr.ecr_iterative_2(z, blocks, pivot, source.k, symmetry)
+        for pivot in _pivots_to_begin_at(source, options)
+    ]
+    return _iterated(source, runs, symmetry, "the component of the largest mean responsibility")
 
 
 def _iterated(
-    source: Source, solved: Solved, symmetry: Symmetry, iterations: int, words: str
+    source: Source,
+    runs: list[tuple[Solved, NDArray[np.int64], int]],
+    symmetry: Symmetry,
+    words: str,
 ) -> Found:
+    solved, _, iterations = min(runs, key=lambda run: float(run[0].after.sum()))
     margin = _shared_margin(solved, symmetry)
     named = _like_stored(source, solved)
     return Found(named, margin, "rows", f"{words} of each row", {"iterations": iterations})
 
 
 def _by_stephens(source: Source, symmetry: Symmetry, options: Options) -> Found:
-    found = stephens(source.responsibility(), _start(source), symmetry)
+    blocks = source.responsibility()
+    runs = [
+        stephens(blocks, source.samples, q, symmetry)
+        for q in _responsibilities_to_begin_at(source, options)
+    ]
+    found = min(runs, key=lambda run: run.loss[-1])
     words = "the mean responsibilities"
     if not found.converged:
         words += f" (not settled after {len(found.loss)} iterations)"
@@ -166,15 +181,37 @@ def _parameter_cost(
     return cost
 
 
-def _start(source: Source) -> NDArray[np.int64]:
-    """Where an iterative method begins: a matching to the likeliest draw, or the raw labels."""
-    if source.stored is not None:
-        return source.stored
-    if source.at is None:
-        return np.tile(np.arange(source.k), (source.samples, 1))
-    table = source.of_draw(source.likeliest())
-    symmetry = source.layout.components.symmetry
-    return reference.match_responsibilities(source.responsibility(), table, symmetry)[0].permutation
+def _pivots_to_begin_at(source: Source, options: Options) -> list[NDArray[np.int64]]:
+    """Assignments (obs,) at which an iterative method begins; the best end is kept.
+
+    With a model, the most likely one at the likeliest draw. Without, that of the first draw, and
+    the most frequent one of the raw labels, where a chain that hardly switched is nearly right.
+    """
+    raw = options["start"] == "raw"
+    if source.at is not None and not raw:
+        return [np.argmax(source.of_draw(source.likeliest()), axis=-1)]
+    z = source.z()
+    most = np.argmax(ecr.frequencies(z, _raw_labels(source)), axis=1)
+    return [most] if raw else [z[0].astype(np.int64), most]
+
+
+def _responsibilities_to_begin_at(source: Source, options: Options) -> list[NDArray[np.float64]]:
+    """Responsibilities (obs, component) at which Stephens' algorithm begins, likewise."""
+    raw = options["start"] == "raw"
+    if source.at is not None and not raw:
+        return [_mixed(source.of_draw(source.likeliest()))]
+    blocks = source.responsibility()
+    mean = mean_responsibility(blocks, _raw_labels(source))
+    return [mean] if raw else [_mixed(next(iter(blocks()))[1][0]), mean]
+
+
+def _raw_labels(source: Source) -> NDArray[np.int64]:
+    return np.tile(np.arange(source.k), (source.samples, 1))
+
+
+def _mixed(r: NDArray[np.float64], share: float = 0.01) -> NDArray[np.float64]:
+    """Responsibilities of one draw with a little of every component: no draw is impossible yet."""
+    return (1 - share) * r + share / r.shape[-1]
 
 
 def _like_stored(source: Source, solved: Solved) -> Solved:

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 from unmix.assign.relabel.assignment import Solved, Symmetry, solve, swap_margin
-from unmix.assign.relabel.blocks import Blocks, mean_responsibility, renamed_sum
+from unmix.assign.relabel.blocks import Blocks, renamed_sum
 
 # Where q is zero no draw so named has any mass, and a name that would put some there costs much,
 # not infinitely much: an assignment problem needs finite costs.
@@ -54,7 +53,8 @@ class Stephens:
 
 def stephens(
     responsibility: Blocks,
-    start: NDArray[np.int64],
+    samples: int,
+    q: NDArray[np.float64],
     symmetry: Symmetry,
     iterations: int = 100,
 ) -> Stephens:
@@ -64,27 +64,32 @@ def stephens(
     ----------
     responsibility
         Gives the responsibilities of the draws anew, block by block.
-    start
-        Permutations to begin at, shape (sample, component).
+    samples
+        Number of draws.
+    q
+        Responsibilities to begin at, shape (obs, component): those of one draw, or a mean.
     symmetry
         Blocks of exchangeable components.
     iterations
         At most so many passes.
     """
-    samples, k = start.shape
-    q, permutation = mean_responsibility(responsibility, start), start
+    k = q.shape[1]
+    permutation = np.full((samples, k), -1)
     negative_entropy = np.empty((samples, k))
     known, losses, converged = False, [], False
     for _ in range(iterations):
-        log_q = np.log(np.maximum(q, _SMALLEST))
+        # Both sums over rows, with log q and with q, by one matrix product.
+        stacked = np.concatenate([np.log(np.maximum(q, _SMALLEST)).T, q.T])
         parts, margins = [], []
         total = np.zeros_like(q)
         for block, r in responsibility():
             if not known:  # the part of the cost that no renaming changes
-                negative_entropy[block] = xlogy(r, r).sum(axis=1)
-            cost = negative_entropy[block][:, None, :] - np.matmul(log_q.T, r)
+                log_r = np.log(np.maximum(r, _SMALLEST))
+                negative_entropy[block] = np.einsum("sik,sik->sk", r, log_r)
+            sums = np.matmul(stacked, r)
+            cost = negative_entropy[block][:, None, :] - sums[:, :k]
             part = solve(cost, symmetry)
-            margins.append(swap_margin(np.matmul(q.T, r), part.permutation, symmetry))
+            margins.append(swap_margin(sums[:, k:], part.permutation, symmetry))
             total += renamed_sum(r, part.permutation)
             parts.append(part)
         known = True

@@ -20,7 +20,13 @@ from unmix.errors import UnmixError, UnmixWarning
 
 # Methods that tell components by the rows they share; and which option belongs to which.
 _NEEDS_ROWS = ("ecr", "ecr-iterative-1", "ecr-iterative-2", "stephens", "data")
-_TAKES = {"by": ("order",), "pivot": ("ecr", "pra"), "reference": ("reference",), "data": ("data",)}
+_TAKES = {
+    "by": ("order",),
+    "pivot": ("ecr", "pra"),
+    "reference": ("reference",),
+    "data": ("data",),
+    "start": ("ecr-iterative-1", "ecr-iterative-2", "stephens"),
+}
 
 
 def relabel(
@@ -31,6 +37,7 @@ def relabel(
     by: str | tuple[str, Any] | None = None,
     pivot: Any = None,
     reference: Any = None,
+    start: str | None = None,
     z: Any = None,
     responsibility: Any = None,
     data: Any = None,
@@ -68,6 +75,10 @@ def relabel(
         The likeliest draw by default.
     reference
         A θ: EM's result, a dict of values. The likeliest draw by default.
+    start
+        For the iterative methods, which end in a local minimum: ``"raw"`` begins at the labels as
+        they are, as R's label.switching does; by default at one draw as well, where a chain that
+        switches often does better, and the better end is kept. With a model, at the likeliest draw.
     z
         Assignments, where the fit does not hold them under the model's name: a name, or an array
         (…, obs) of 0, …, K−1. With a model and without any, z is drawn exactly given each θ.
@@ -98,7 +109,7 @@ def relabel(
     """
     if fit is None and not isinstance(model, pm.Model | type(None)):
         model, fit = None, model
-    _require_known(method, by=by, pivot=pivot, reference=reference, data=data)
+    _require_known(method, by=by, pivot=pivot, reference=reference, data=data, start=start)
     if fit is None:
         raise UnmixError("there is nothing to relabel: pass the draws, as in relabel(model, post)")
     if axes is not None and model is not None:
@@ -107,7 +118,7 @@ def relabel(
         model, fit, z=z, responsibility=responsibility, data=data, axes=axes, symmetry=symmetry,
         rng=rng,
     )  # fmt: skip
-    return relabel_source(source, method, by=by, pivot=pivot, reference=reference)
+    return relabel_source(source, method, by=by, pivot=pivot, reference=reference, start=start)
 
 
 _ONE = "the mixture has one component: there is nothing to relabel, use the draws as they are"
@@ -256,5 +267,7 @@ def _require_known(method: str, **options: Any) -> None:
                 f"{name} belongs to method {' or '.join(map(repr, _TAKES[name]))} and the method "
                 f"is {method!r}: leave it out"
             )
+    if options["start"] not in (None, "raw"):
+        raise UnmixError(f"start is {options['start']!r}: give 'raw', or leave it out")
     if method == "order" and options["by"] is None:
         raise UnmixError("method 'order' needs by=, the parameter that orders components")
