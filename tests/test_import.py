@@ -43,8 +43,9 @@ FUNCTIONS = {
     "responsibilities",
     "sample",
     "save",
+    "summary",
 }
-CLASSES = {"Derivation", "EMResult", "Relabelling", "UnmixError", "UnmixWarning"}
+CLASSES = {"Derivation", "EMResult", "Relabelling", "Summary", "UnmixError", "UnmixWarning"}
 MODULES = {"datasets", "models"}
 
 

@@ -33,12 +33,8 @@ def from_trace(
     axes = _with_responsibility(dataset, axes, responsibility)
     components = named_axes(dataset, axes, symmetry, own)
     first = next(iter(components.axes))
-    lead = {str(d): n for d, n in dataset[first].sizes.items() if d in SAMPLE_DIMS}
-    if not lead:
-        raise UnmixError(
-            f"{first!r} has no dim chain, draw or sample: there are no draws to relabel"
-        )
     layout = Layout(components, z if isinstance(z, str) else "")
+    lead = lead_of(dataset, layout)
     theta = layout.read(dataset, lead)
     coords = {d: np.asarray(dataset[d].values) for d in lead if d in dataset.coords}
     held = None if z is None else read_z(fit, z, lead, components.n_components)
@@ -68,6 +64,24 @@ def from_trace(
     )  # fmt: skip
     _require_finite(source)
     return source
+
+
+def lead_of(dataset: xr.Dataset, layout: Layout) -> dict[str, int]:
+    """The sample dims of a trace and their lengths.
+
+    Raises
+    ------
+    UnmixError
+        If there are none.
+    """
+    first = next((n for n in layout.moved if n in dataset), None)
+    sizes = dataset.sizes if first is None else dataset[first].sizes
+    lead = {d: int(sizes[d]) for d in SAMPLE_DIMS if d in sizes}
+    if not lead:
+        raise UnmixError(
+            f"{first!r} has no dim chain, draw or sample: there are no draws to relabel"
+        )
+    return lead
 
 
 def _or_refuse(value: Any, what: str, how: str) -> Any:

@@ -79,7 +79,10 @@ def _by_ecr(source: Source, symmetry: Symmetry, options: Options) -> Found:
     z = source.z()
     pivot, words = pivot_assignment(source, z, options["pivot"])
     solved = solve(ecr.ecr_cost(z, pivot, source.k), symmetry)
-    return Found(solved, _shared_margin(solved, symmetry), "rows", words, {})
+    margin = _shared_margin(solved, symmetry)
+    if options["pivot"] is None:
+        solved = _like_stored(source, solved)
+    return Found(solved, margin, "rows", words, {})
 
 
 def _by_ecr_1(source: Source, symmetry: Symmetry, options: Options) -> Found:
@@ -128,8 +131,10 @@ def _by_stephens(source: Source, symmetry: Symmetry, options: Options) -> Found:
 
 def _by_pra(source: Source, symmetry: Symmetry, options: Options) -> Found:
     point, words = pivot_point(source, options["pivot"])
-    cost = _parameter_cost(source, symmetry, point, pra.pra_cost)
-    return Found(solve(cost, symmetry), None, "inner products, negative", words, {})
+    solved = solve(_parameter_cost(source, symmetry, point, pra.pra_cost), symmetry)
+    if options["pivot"] is None:
+        solved = _like_stored(source, solved)
+    return Found(solved, None, "inner products, negative", words, {})
 
 
 def _by_data(source: Source, symmetry: Symmetry, options: Options) -> Found:
@@ -152,6 +157,8 @@ def _by_reference(source: Source, symmetry: Symmetry, options: Options) -> Found
             table, words = source.at(given), "the given θ"
         blocks = source.responsibility()
         solved, margin = reference.match_responsibilities(blocks, table, symmetry)
+        if given is None:
+            solved = _like_stored(source, solved)
         return Found(solved, margin, "expected rows", words, {})
     point, words = pivot_point(source, given)
     cost = _parameter_cost(source, symmetry, point, reference.distance_cost)

@@ -135,8 +135,9 @@ def likeliest_of_trace(fit: Any, lead: Mapping[str, int]) -> int:
             if name in stats and set(lead) == set(stats[name].dims):
                 return int(np.argmax(stats[name].transpose(*lead).values))
     raise UnmixError(
-        "which draw is the likeliest is not known (no sample_stats with 'lp'): give pivot=, a draw "
-        "such as (0, 17), or method='ecr-iterative-1', which needs none"
+        "which draw is the likeliest is not known (no sample_stats with 'lp'): name one, such as "
+        "pivot=(0, 17) or reference=(0, 17), or take method='ecr-iterative-1' or 'stephens', which "
+        "need none"
     )
 
 

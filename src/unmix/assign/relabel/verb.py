@@ -118,7 +118,10 @@ def relabel(
         model, fit, z=z, responsibility=responsibility, data=data, axes=axes, symmetry=symmetry,
         rng=rng,
     )  # fmt: skip
-    return relabel_source(source, method, by=by, pivot=pivot, reference=reference, start=start)
+    found = relabel_source(source, method, by=by, pivot=pivot, reference=reference, start=start)
+    for note in found.notes:
+        warnings.warn(note, UnmixWarning, stacklevel=2)
+    return found
 
 
 _ONE = "the mixture has one component: there is nothing to relabel, use the draws as they are"
@@ -129,7 +132,8 @@ _DECLARED = (
 )
 
 
-def _in_a_model() -> bool:
+def in_a_model() -> bool:
+    """Whether we are inside a model's ``with`` block."""
     try:
         pm.modelcontext(None)
     except TypeError:
@@ -149,7 +153,7 @@ def read_source(
     rng: int | np.random.Generator | None = 0,
 ) -> Source:
     """A fit of a model, given or in whose ``with`` block we are; else a trace of its own."""
-    if axes is not None or (model is None and not _in_a_model()):
+    if axes is not None or (model is None and not in_a_model()):
         return from_trace(fit, axes, symmetry, z, responsibility, data)
     for name, value in (("symmetry", symmetry), ("responsibility", responsibility)):
         if value is not None:
@@ -163,7 +167,9 @@ def read_source(
 
 
 def relabel_source(source: Source, method: str, **options: Any) -> Relabelling:
-    """`relabel` on what was read from a fit."""
+    """`relabel` on what was read from a fit, without warnings."""
+    options = dict.fromkeys(_TAKES) | options
+    _require_known(method, **options)
     if source.k == 1:
         raise UnmixError(_ONE)
     symmetry = source.layout.components.symmetry
@@ -178,8 +184,6 @@ def relabel_source(source: Source, method: str, **options: Any) -> Relabelling:
         raise UnmixError("no parameter of the fit has a component axis: there is nothing to move")
     found = METHODS[method](source, symmetry, options)
     notes = _notes(source)
-    for note in notes:
-        warnings.warn(note, UnmixWarning, stacklevel=3)
     return _result(source, method, found, symmetry, notes)
 
 
