@@ -231,10 +231,11 @@ def _table(dataset: xr.Dataset) -> pd.DataFrame:
     """`arviz.summary`, a variable at a time: it mixes rows up where two have a dim in common."""
     import arviz as az  # here, because it takes a second
 
-    parts = [
-        az.summary(xr.DataTree.from_dict({"posterior": dataset[[name]]}), round_to="none")
-        for name in dataset.data_vars
-    ]
+    parts = []
+    with np.errstate(invalid="ignore", divide="ignore"):  # R-hat of what never moves is 0/0
+        for name in dataset.data_vars:
+            tree = xr.DataTree.from_dict({"posterior": dataset[[name]]})
+            parts.append(az.summary(tree, round_to="none"))
     return pd.concat(parts).astype(float) if parts else pd.DataFrame()
 
 
@@ -243,12 +244,11 @@ _DIAGNOSTICS = ["r_hat", "ess_bulk", "ess_tail"]
 
 def _diagnostics(raw: xr.Dataset, aligned: xr.Dataset, free: pd.DataFrame) -> pd.DataFrame:
     """R-hat and effective sample sizes before and after; the same twice where labels are none."""
-    before, after = _table(raw), _table(aligned)
-    columns = [c for c in _DIAGNOSTICS if c in free or c in after]
-    both = [
-        pd.concat([part[columns], free[columns]]) if len(part) else free[columns]
-        for part in (before, after)
-    ]
+    both = []
+    for labelled in (_table(raw), _table(aligned)):
+        parts = [part for part in (labelled, free) if len(part)]
+        rows = pd.concat(parts)
+        both.append(rows[[c for c in _DIAGNOSTICS if c in rows]])
     return pd.concat(dict(zip(("before", "after"), both, strict=True)), axis=1)
 
 
