@@ -14,8 +14,8 @@ from test_assign import draws_of
 from truth import SHARED
 
 import unmix
-from unmix.assign import label_free
-from unmix.assign.relabel import assignment, databased, ecr, order, pra, reference
+from unmix.assign import assignment, label_free
+from unmix.assign.relabel import databased, ecr, order, pra, reference
 from unmix.assign.relabel.blocks import mean_responsibility, renamed_sum
 from unmix.assign.relabel.pointprocess import not_permutations
 from unmix.assign.relabel.stephens import stephens

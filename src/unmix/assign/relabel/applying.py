@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import inverse
+from unmix.assign.assignment import inverse
 from unmix.assign.relabel.layout import aligned_z
 from unmix.derive.theta import theta_dataset
 from unmix.errors import UnmixError

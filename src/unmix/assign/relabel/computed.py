@@ -14,7 +14,7 @@ from pymc.logprob.utils import replace_rvs_by_values
 from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.type import TensorType
 
-from unmix.assign.relabel.assignment import inverse
+from unmix.assign.assignment import inverse
 from unmix.assign.relabel.layout import Computed
 from unmix.derive import Derivation
 from unmix.derive.compiling import compile_table

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from unmix.assign.relabel.assignment import Symmetry
+from unmix.assign.assignment import Symmetry
 from unmix.assign.relabel.ecr import draw_blocks
 
 

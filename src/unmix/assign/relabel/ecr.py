@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import Solved, Symmetry, aligned, solve
+from unmix.assign.assignment import Solved, Symmetry, aligned, solve
 from unmix.assign.relabel.blocks import Blocks, mean_responsibility
 
 # Integers in one block of rows of z: 2^20 of eight bytes stay near the cache.

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import Symmetry, aligned
+from unmix.assign.assignment import Symmetry, aligned
 from unmix.derive.components import Components, Theta
 from unmix.errors import UnmixError
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.assign.assignment import Solved, Symmetry, names_like, solve, swap_margin
 from unmix.assign.relabel import databased, ecr, order, pra, reference
-from unmix.assign.relabel.assignment import Solved, Symmetry, names_like, solve, swap_margin
 from unmix.assign.relabel.blocks import mean_responsibility
 from unmix.assign.relabel.pivots import pivot_assignment, pivot_point
 from unmix.assign.relabel.source import Source

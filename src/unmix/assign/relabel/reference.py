@@ -16,7 +16,7 @@ each number g in units of its standard deviation s over all draws and components
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import Solved, Symmetry, solve, swap_margin
+from unmix.assign.assignment import Solved, Symmetry, solve, swap_margin
 from unmix.assign.relabel.blocks import Blocks
 from unmix.assign.relabel.stephens import joined
 

@@ -13,9 +13,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.assign.assignment import Symmetry, most_common_renaming
 from unmix.assign.matching import OPEN_MARGIN, OPEN_SHARE
 from unmix.assign.relabel.applying import turned
-from unmix.assign.relabel.assignment import Symmetry, most_common_renaming
 from unmix.assign.relabel.layout import Layout
 from unmix.errors import UnmixError
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import Solved, Symmetry, solve, swap_margin
+from unmix.assign.assignment import Solved, Symmetry, solve, swap_margin
 from unmix.assign.relabel.blocks import Blocks, renamed_sum
 
 # Where q is zero no draw so named has any mass, and a name that would put some there costs much,

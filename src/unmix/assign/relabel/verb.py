@@ -8,7 +8,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmix.assign.relabel.assignment import Symmetry
+from unmix.assign.assignment import Symmetry
 from unmix.assign.relabel.foreign import from_trace
 from unmix.assign.relabel.methods import METHODS, Found
 from unmix.assign.relabel.pointprocess import not_permutations

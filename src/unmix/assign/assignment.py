@@ -70,6 +70,16 @@ def solve(cost: NDArray[np.float64], symmetry: Symmetry) -> Solved:
     symmetry
         Blocks of exchangeable components; a component keeps within its block.
     """
+    k = cost.shape[-1]
+    permutation = best_permutations(cost, symmetry)
+    after = cost[np.arange(len(cost))[:, None], np.arange(k), permutation].sum(axis=-1)
+    gap = second_best(cost, permutation, symmetry)
+    tied = gap <= ROUNDING * np.abs(cost).max(axis=(1, 2), initial=0.0)
+    return Solved(permutation, cost, after, gap, tied)
+
+
+def best_permutations(cost: NDArray[np.float64], symmetry: Symmetry) -> NDArray[np.int64]:
+    """The cheapest permutation of every draw, shape (sample, component); see `solve`."""
     samples, k = cost.shape[0], cost.shape[-1]
     permutation = np.tile(np.arange(k), (samples, 1))
     for block in symmetry:
@@ -79,11 +89,7 @@ def solve(cost: NDArray[np.float64], symmetry: Symmetry) -> Solved:
         part = np.ascontiguousarray(cost[:, members[:, None], members])
         for s in range(samples):
             permutation[s, members] = members[linear_sum_assignment(part[s])[1]]
-    rows = np.arange(samples)[:, None]
-    after = cost[rows, np.arange(k), permutation].sum(axis=-1)
-    gap = second_best(cost, permutation, symmetry)
-    tied = gap <= ROUNDING * np.abs(cost).max(axis=(1, 2), initial=0.0)
-    return Solved(permutation, cost, after, gap, tied)
+    return permutation
 
 
 def second_best(
