@@ -32,17 +32,20 @@ FUNCTIONS = {
     "align",
     "bayes_rule",
     "compare",
+    "compare_relabellings",
     "crosscheck",
     "derive",
     "draw_assignments",
     "em",
     "explain",
     "load",
+    "relabel",
     "responsibilities",
     "sample",
     "save",
+    "summary",
 }
-CLASSES = {"Derivation", "EMResult", "UnmixError", "UnmixWarning"}
+CLASSES = {"Derivation", "EMResult", "Relabelling", "Summary", "UnmixError", "UnmixWarning"}
 MODULES = {"datasets", "models"}
 
 

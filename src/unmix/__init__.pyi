@@ -4,9 +4,14 @@ from . import datasets as datasets
 # In a source checkout it is the folder models/, which mypy cannot see as part of unmix; in an
 # installed unmix it can.
 from . import models as models  # type: ignore[attr-defined, unused-ignore]
+from .assign import Relabelling as Relabelling
+from .assign import Summary as Summary
 from .assign import align as align
+from .assign import compare_relabellings as compare_relabellings
 from .assign import draw_assignments as draw_assignments
+from .assign import relabel as relabel
 from .assign import responsibilities as responsibilities
+from .assign import summary as summary
 from .check import compare as compare
 from .check import crosscheck as crosscheck
 from .derive import Derivation as Derivation

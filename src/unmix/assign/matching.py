@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+
+from unmix.assign.assignment import Symmetry, best_permutations, swap_margin
 
 # A swap that would cost less than this share of the agreement leaves the labels of a draw open,
 # and so many such draws leave the posterior's labels open.
@@ -42,7 +43,7 @@ class Matches:
 def match(
     responsibility: NDArray[np.float64],
     reference: NDArray[np.float64],
-    symmetry: tuple[tuple[int, ...], ...],
+    symmetry: Symmetry,
 ) -> Matches:
     """Match draws to reference responsibilities.
 
@@ -55,32 +56,13 @@ def match(
     symmetry
         Blocks of exchangeable components.
     """
-    samples, _, k = responsibility.shape
-    permutation = np.tile(np.arange(k), (samples, 1))
-    margin = np.ones(samples)
     if all(len(block) == 1 for block in symmetry):
-        return Matches(permutation, margin)
+        samples, _, k = responsibility.shape
+        return Matches(np.tile(np.arange(k), (samples, 1)), np.ones(samples))
     # agreement[s, j, l] = Σ_i reference_ij r_sil
     agreement = np.matmul(reference.T, responsibility)
-    for block in symmetry:
-        if len(block) == 1:
-            continue
-        members = np.array(block)
-        for s in range(samples):
-            part = agreement[s][np.ix_(members, members)]
-            _, chosen = linear_sum_assignment(part, maximize=True)
-            permutation[s, members] = members[chosen]
-    rows = np.arange(samples)
-    for block in symmetry:
-        for a, j in enumerate(block):
-            for m in block[a + 1 :]:
-                pj, pm = permutation[:, j], permutation[:, m]
-                kept = agreement[rows, j, pj] + agreement[rows, m, pm]
-                swapped = agreement[rows, j, pm] + agreement[rows, m, pj]
-                with np.errstate(invalid="ignore", divide="ignore"):
-                    loss = np.where(kept > 0, (kept - swapped) / kept, 0.0)
-                margin = np.minimum(margin, loss)
-    return Matches(permutation, margin)
+    permutation = best_permutations(-agreement, symmetry)
+    return Matches(permutation, swap_margin(agreement, permutation, symmetry))
 
 
 def verdict(margin: NDArray[np.float64], symmetric: bool) -> tuple[bool, str]:

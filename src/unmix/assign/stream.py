@@ -79,13 +79,26 @@ def reference_responsibility(
     derivation: Derivation, stack: Stack, looks: int = 64
 ) -> NDArray[np.float64]:
     """Responsibilities at the likeliest of some evenly spread draws, shape (obs, component)."""
+    return likeliest_draw(derivation, stack, looks)[1]
+
+
+def likeliest_draw(
+    derivation: Derivation, stack: Stack, looks: int = 64
+) -> tuple[int, NDArray[np.float64]]:
+    """The likeliest of some evenly spread draws, and its responsibilities (obs, component)."""
     picks = np.unique(np.linspace(0, len(stack) - 1, looks).astype(int))
-    best, found = -np.inf, None
+    best, at, found = -np.inf, 0, None
     for part in derivation.blocks(len(picks)):
         log_marginal, r = _bayes(derivation, stack[picks[part]], True)
         total = log_marginal.sum(axis=-1)
         top = int(np.argmax(total))
         if found is None or total[top] > best:
-            best, found = float(total[top]), r[top]
+            best, at, found = float(total[top]), int(picks[part][top]), r[top]
     assert found is not None
-    return np.nan_to_num(found, nan=1.0 / derivation.n_components)
+    return at, np.nan_to_num(found, nan=1.0 / derivation.n_components)
+
+
+def draw_responsibility(derivation: Derivation, stack: Stack, sample: int) -> NDArray[np.float64]:
+    """Responsibilities at one draw, shape (obs, component)."""
+    r = _bayes(derivation, stack[slice(sample, sample + 1)], True)[1][0]
+    return np.nan_to_num(r, nan=1.0 / derivation.n_components)

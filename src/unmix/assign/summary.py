@@ -1,0 +1,290 @@
+"""`summary`: what `arviz.summary` gives, on aligned components, and whether it means anything.
+
+A table of components is given only where components keep their identity over draws. Elsewhere it
+would be a table of whatever the alignment happened to call component 0, so the table holds what
+labels cannot change, and says why.
+"""
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import xarray as xr
+from numpy.typing import NDArray
+
+from unmix.assign.alignment import stored_z
+from unmix.assign.label_free import occupied, of_responsibilities, order_statistics
+from unmix.assign.relabel.applying import GROUP
+from unmix.assign.relabel.layout import Layout, named_axes
+from unmix.assign.relabel.relabelling import Relabelling
+from unmix.assign.relabel.source import model_layout
+from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
+from unmix.derive import Derivation, derive
+from unmix.derive.theta import stack_theta, theta_dataset
+from unmix.errors import UnmixError
+
+# Vehtari et al. 2021, Bayesian Analysis 16:667.
+R_HAT, ESS = 1.01, 400
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Parameters of a mixture over draws, and what must be known before they are read.
+
+    Attributes
+    ----------
+    table
+        As `arviz.summary`, one row for each number: of the aligned draws where components are
+        identified; else of what has no component.
+    label_free
+        The same for what no renaming of components changes (`unmix.assign.label_free`).
+    diagnostics
+        R-hat and bulk and tail effective sample sizes of the labelled numbers before and after
+        alignment, and of the label-free ones.
+    flags
+        Sentences; the first says what labels mean.
+    identified
+        Whether components keep their identity over draws.
+    relabelling
+        The permutations; None where labels come from the declaration.
+    """
+
+    table: pd.DataFrame
+    label_free: pd.DataFrame
+    diagnostics: pd.DataFrame
+    flags: tuple[str, ...]
+    identified: bool
+    relabelling: Relabelling | None
+
+    def __repr__(self) -> str:
+        parts = ["\n".join(f"- {flag}" for flag in self.flags)]
+        if len(self.table):
+            parts.append(_shown(self.table).to_string())
+        if len(self.label_free):
+            parts.append("whatever components are called\n" + _shown(self.label_free).to_string())
+        return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
+        tables = [_shown(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
+        return f"<ul>{flags}</ul>" + "<p>whatever components are called</p>".join(tables)
+
+
+def summary(
+    model: pm.Model | None = None,
+    fit: Any = None,
+    *,
+    relabelling: Relabelling | None = None,
+    method: str | None = None,
+    **how: Any,
+) -> Summary:
+    """Summarise the draws of a mixture on aligned components, or say why not.
+
+    Parameters
+    ----------
+    model
+        The declared mixture; found in the ``with`` block when left out. For the trace of another
+        program give ``axes`` instead.
+    fit
+        The draws. They stay as they are.
+    relabelling
+        From `relabel`, of these draws. By default they are aligned by ``method``.
+    method
+        As `relabel`; by default ``"reference"``, to the likeliest draw, with the names of the
+        alignment that the fit holds; for a trace without a model that has ``z``
+        ``"ecr-iterative-1"``, and with ``responsibility`` ``"stephens"``.
+    **how
+        The options of `relabel`.
+
+    Returns
+    -------
+    Summary
+        Print it; ``.table`` is the DataFrame.
+
+    Raises
+    ------
+    UnmixError
+        If the draws do not belong to the model, or there are none.
+    """
+    if fit is None and not isinstance(model, pm.Model | type(None)):
+        model, fit = None, model
+    if fit is None:
+        raise UnmixError(
+            "there is nothing to summarise: pass the draws, as in summary(model, post)"
+        )
+    if isinstance(fit, xr.DataTree) and GROUP in fit.children:
+        raise UnmixError(
+            f"the draws are aligned already (group {GROUP!r}): summarise those that they were made "
+            "from, with relabelling=, or drop the group"
+        )
+    derivation = None
+    if "axes" not in how and (model is not None or in_a_model()):
+        derivation = derive(model)
+    dataset = theta_dataset(fit)
+    if derivation is None:
+        layout = _foreign_layout(dataset, how)
+    else:
+        stack_theta(derivation, fit)  # refuses what is not of this model, or not finite
+        layout = model_layout(derivation, dataset)
+    if relabelling is None and layout.components.symmetric:
+        source = read_source(model, fit, **{k: v for k, v in how.items() if k in _READ})
+        relabelling = relabel_source(
+            source, method or _default_method(derivation, how),
+            **{k: v for k, v in how.items() if k not in _READ},
+        )  # fmt: skip
+    return _summarise(derivation, fit, dataset, layout, relabelling, how)
+
+
+_READ = ("z", "responsibility", "data", "axes", "symmetry", "rng")
+
+
+def _default_method(derivation: Derivation | None, how: dict[str, Any]) -> str:
+    if derivation is None and how.get("z") is not None:
+        return "ecr-iterative-1"
+    if derivation is None and how.get("responsibility") is not None:
+        return "stephens"
+    return "reference"
+
+
+def _foreign_layout(dataset: xr.Dataset, how: dict[str, Any]) -> Layout:
+    z = how.get("z")
+    own = (z,) if isinstance(z, str) else ()
+    components = named_axes(dataset, how.get("axes"), how.get("symmetry"), own)
+    return Layout(components, own[0] if own else "")
+
+
+def _summarise(
+    derivation: Derivation | None,
+    fit: Any,
+    dataset: xr.Dataset,
+    layout: Layout,
+    relabelling: Relabelling | None,
+    how: dict[str, Any],
+) -> Summary:
+    raw = _chains(dataset.drop_vars(layout.z, errors="ignore"))
+    if relabelling is None:
+        aligned, identified = raw, True
+        flags = [
+            "one component: there are no labels to speak of"
+            if layout.components.n_components == 1
+            else "labels come from the declaration: no two components are exchangeable"
+        ]
+    else:
+        bare = theta_dataset(relabelling.apply(fit))
+        aligned = _chains(bare.drop_vars(layout.z, errors="ignore"))
+        identified = relabelling.identified
+        flags = [relabelling.sentence, *relabelling.notes]
+    labelled = [n for n in (*layout.moved, *layout.computed) if n in raw]
+    shown = aligned if identified else aligned.drop_vars(labelled)
+    free = _label_free(derivation, fit, dataset, layout, how)
+    table, label_free = _table(shown), _table(free)
+    diagnostics = _diagnostics(raw[labelled], aligned[labelled], label_free)
+    flags += _doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
+    return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling)
+
+
+def _label_free(
+    derivation: Derivation | None,
+    fit: Any,
+    dataset: xr.Dataset,
+    layout: Layout,
+    how: dict[str, Any],
+) -> xr.Dataset:
+    """Label-free numbers of every draw, dims (chain, draw)."""
+    from unmix.assign.relabel.foreign import lead_of
+    from unmix.assign.relabel.reading import read_z
+
+    lead = lead_of(dataset, layout)
+    found: dict[str, NDArray] = {}
+    z = None
+    if derivation is not None:
+        found |= of_responsibilities(derivation, stack_theta(derivation, fit))
+        z = stored_z(derivation, fit)
+    if z is None and how.get("z") is not None:
+        z = read_z(fit, how["z"], lead, layout.components.n_components)
+    if z is not None:
+        found["occupied"] = occupied(z, layout.components.n_components)
+    found |= order_statistics(layout, layout.read(layout.in_order(dataset), lead))
+    variables = {}
+    for name, value in found.items():
+        columns = {name: value} if value.ndim == 1 else {
+            f"{name}_({k + 1})": value[:, k] for k in range(value.shape[1])
+        }  # fmt: skip
+        for column, numbers in columns.items():
+            variables[column] = (tuple(lead), numbers.reshape(tuple(lead.values())))
+    return _chains(xr.Dataset(variables))
+
+
+def _chains(dataset: xr.Dataset) -> xr.Dataset:
+    """The draws with the dims (chain, draw) that ArviZ asks for, and nothing that has no draws."""
+    if "draw" not in dataset.dims and "sample" in dataset.dims:
+        dataset = dataset.drop_indexes("sample", errors="ignore").rename(sample="draw")
+    if "chain" not in dataset.dims:
+        dataset = dataset.drop_vars("chain", errors="ignore").expand_dims(chain=[0])
+    return dataset[[n for n, v in dataset.data_vars.items() if "draw" in v.dims]]
+
+
+def _table(dataset: xr.Dataset) -> pd.DataFrame:
+    """`arviz.summary`, a variable at a time: it mixes rows up where two have a dim in common."""
+    import arviz as az  # here, because it takes a second
+
+    parts = []
+    with np.errstate(invalid="ignore", divide="ignore"):  # R-hat of what never moves is 0/0
+        for name in dataset.data_vars:
+            tree = xr.DataTree.from_dict({"posterior": dataset[[name]]})
+            parts.append(az.summary(tree, round_to="none"))
+    return pd.concat(parts).astype(float) if parts else pd.DataFrame()
+
+
+_DIAGNOSTICS = ["r_hat", "ess_bulk", "ess_tail"]
+
+
+def _diagnostics(raw: xr.Dataset, aligned: xr.Dataset, free: pd.DataFrame) -> pd.DataFrame:
+    """R-hat and effective sample sizes before and after; the same twice where labels are none."""
+    both = []
+    for labelled in (_table(raw), _table(aligned)):
+        parts = [part for part in (labelled, free) if len(part)]
+        rows = pd.concat(parts)
+        both.append(rows[[c for c in _DIAGNOSTICS if c in rows]])
+    return pd.concat(dict(zip(("before", "after"), both, strict=True)), axis=1)
+
+
+def _doubts(
+    fit: Any,
+    table: pd.DataFrame,
+    free: pd.DataFrame,
+    chains: int,
+    relabelling: Relabelling | None,
+) -> list[str]:
+    """What else a reader must know, as sentences."""
+    flags = []
+    if chains < 2 and relabelling is None:
+        flags.append(
+            "one chain only: whether chains agree, R-hat, cannot be known; sample two or more"
+        )
+    for what, numbers in (("", table), (", whatever components are called", free)):
+        if chains > 1 and "r_hat" in numbers and (numbers["r_hat"] > R_HAT).any():
+            worst = numbers["r_hat"].idxmax()
+            flags.append(
+                f"chains disagree{what}: R-hat is {numbers['r_hat'].max():.3f} for {worst}"
+            )
+        if "ess_bulk" in numbers and (numbers["ess_bulk"] < ESS).any():
+            least = numbers["ess_bulk"].idxmin()
+            flags.append(f"few effective draws{what}: {numbers['ess_bulk'].min():.0f} for {least}")
+    if isinstance(fit, xr.DataTree) and "sample_stats" in fit.children:
+        stats = fit["sample_stats"].to_dataset()
+        if "diverging" in stats and int(stats["diverging"].sum()):
+            flags.append(f"{int(stats['diverging'].sum())} divergent draws")
+    return flags
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Numbers to read: three digits, counts whole."""
+    shown = table.copy()
+    for column in shown.columns:
+        digits = 0 if str(column).startswith("ess") else 3
+        shown[column] = [f"{v:.{digits}f}" if np.isfinite(v) else "–" for v in table[column]]
+    return shown
