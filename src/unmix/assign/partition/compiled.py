@@ -9,13 +9,12 @@ from typing import Any
 import numba as nb
 
 from unmix.assign.partition import distances, losses, search
-from unmix.onepass import elementary
 
 
 @lru_cache
 def digest() -> str:
     """Digest of every file that the kernels are made of."""
-    files = [Path(m.__file__) for m in (distances, losses, search, elementary)]
+    files = [Path(m.__file__) for m in (distances, losses, search)]
     return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
 
 
@@ -30,34 +29,6 @@ def run() -> Callable[..., Any]:
         return search.run(x, rng, start, limit, attempts, found)
 
     return run
-
-
-@lru_cache
-def total() -> Callable[..., Any]:
-    """`unmix.assign.partition.losses.total` of a partition, compiled."""
-    sources = digest()
-
-    @nb.njit(error_model="numpy", nogil=True, cache=True)
-    def total(x, c):  # type: ignore[no-untyped-def]
-        sources  # noqa: B018
-        losses.put_back(x, c)
-        return losses.total(x)
-
-    return total
-
-
-@lru_cache
-def affinities() -> Callable[..., Any]:
-    """`unmix.assign.partition.losses.affinities` of a partition, compiled."""
-    sources = digest()
-
-    @nb.njit(error_model="numpy", nogil=True, cache=True)
-    def affinities(x, c, out):  # type: ignore[no-untyped-def]
-        sources  # noqa: B018
-        losses.put_back(x, c)
-        losses.affinities(x, out)
-
-    return affinities
 
 
 @lru_cache

@@ -7,7 +7,7 @@ components there are.
 
 import numpy as np
 
-from unmix.onepass.elementary import jit
+from unmix.assign.partition.losses import jit
 
 
 @jit

@@ -27,10 +27,13 @@ Jensen's inequality); Dahl, Johnson and Müller 2022, JCGS 31:1189 (changes row 
 
 from typing import NamedTuple
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.onepass.elementary import jit
+# Strict arithmetic: nothing here is a long sum that reordering would speed up, and the loss of a
+# partition does not depend on how it was compiled.
+jit = nb.njit(error_model="numpy", nogil=True)
 
 VI, BINDER, VI_LOWER_BOUND, OMARI, OMARI_APPROXIMATE = range(5)
 CODES = {
@@ -87,7 +90,7 @@ class Partial(NamedTuple):
     p: NDArray[np.float64]
     f: NDArray[np.float64]
     step: NDArray[np.float64]
-    c: NDArray[np.int32]
+    c: NDArray[np.int64]
     size: NDArray[np.int64]
     counts: NDArray[np.int32]
     margin: NDArray[np.int32]
@@ -129,7 +132,7 @@ def nothing_placed(
         p,
         f[:-1],
         np.diff(f),
-        np.full(n, -1, dtype=np.int32),
+        np.full(n, -1, dtype=np.int64),
         np.zeros(capacity, dtype=np.int64),
         np.zeros((samples, drawn, capacity), dtype=np.int32),
         margin,
@@ -156,120 +159,153 @@ def rand(a, s, m, c):  # type: ignore[no-untyped-def]
 
 @jit
 def together(x, i):  # type: ignore[no-untyped-def]
-    """Set ``q`` to Σ_{j: c_j = k} P_ij of a row that has no component."""
-    top, samples = x.number[TOP], x.zt.shape[1]
-    x.q[: top + 1] = 0.0
+    """Set ``q`` to Σ_{j ≠ i: c_j = k} P_ij, and ``q[number[TOP]]`` to nothing."""
+    top, samples, own = x.number[TOP], x.zt.shape[1], x.c[i]
+    for k in range(top + 1):
+        x.q[k] = 0.0
     if samples == 0:
         for j in range(len(x.c)):
             if x.c[j] >= 0:
                 x.q[x.c[j]] += x.p[i, j]
-        return
-    for t in range(samples):
-        row = x.counts[t, x.zt[i, t]]
+    else:
+        for t in range(samples):
+            row = x.counts[t, x.zt[i, t]]
+            for k in range(top):
+                x.q[k] += row[k]
         for k in range(top):
-            x.q[k] += row[k]
-    for k in range(top):
-        x.q[k] /= samples
+            x.q[k] /= samples
+    if own >= 0:
+        x.q[own] -= 1.0
 
 
 @jit
 def changes(x, i):  # type: ignore[no-untyped-def]
-    """Set ``change`` to what the loss becomes, up to a constant, if row i joins each component.
+    """Set ``change`` to the loss, up to a constant, with row i in each component and in a new one.
 
-    Component ``number[TOP]`` stands for an empty one. VI and its bound are not yet divided by N.
+    What is written for ``number[TOP]`` is that of a component of its own. Row i may have a component
+    or none; nothing is moved. VI and its bound are not yet divided by N.
     """
-    top, samples = x.number[TOP], x.zt.shape[1]
+    top, samples, own = x.number[TOP], x.zt.shape[1], x.c[i]
+    here = 1 if own >= 0 else 0
     change = x.change
     if x.loss == VI:
-        change[: top + 1] = 0.0
+        for k in range(top):
+            change[k] = 0.0
         for t in range(samples):
             row = x.counts[t, x.zt[i, t]]
+            row[own] -= here  # without i; put back below
             for k in range(top):
                 change[k] += x.step[row[k]]
+            row[own] += here
         for k in range(top):
-            change[k] = x.step[x.size[k]] - 2.0 * change[k] / samples
+            size = x.size[k] - (here if k == own else 0)
+            change[k] = x.step[size] - 2.0 * change[k] / samples
+        change[top] = 0.0
         return
+    others = x.number[PLACED] - here
+    pairs = 0.5 * (others + 1.0) * others
+    s = x.sums[S] - here * (x.size[own] - 1.0)
     if x.loss == OMARI:
-        pairs = 0.5 * (x.number[PLACED] + 1.0) * x.number[PLACED]
-        change[: top + 1] = 0.0
-        for t in range(samples):
-            row, m = x.counts[t, x.zt[i, t]], x.m[t] + x.margin[t, x.zt[i, t]]
-            for k in range(top):
-                change[k] -= rand(x.a[t] + row[k], x.sums[S] + x.size[k], m, pairs)
-            change[top] -= rand(x.a[t], x.sums[S], m, pairs)
         for k in range(top + 1):
-            change[k] = 1.0 + change[k] / samples
+            change[k] = 1.0
+        for t in range(samples):
+            row = x.counts[t, x.zt[i, t]]
+            a = x.a[t] - here * (row[own] - 1.0)
+            m = x.m[t] + (0.0 if here else x.margin[t, x.zt[i, t]])
+            for k in range(top):
+                mine = here if k == own else 0
+                change[k] -= rand(a + row[k] - mine, s + x.size[k] - mine, m, pairs) / samples
+            change[top] -= rand(a, s, m, pairs) / samples
         return
     together(x, i)
     if x.loss == BINDER:
-        a, b = x.costs[0], x.costs[1]
-        for k in range(top + 1):
-            change[k] = (b * x.size[k] if k < top else 0.0) - (a + b) * x.q[k]
+        for k in range(top):
+            size = x.size[k] - (here if k == own else 0)
+            change[k] = x.costs[1] * size - (x.costs[0] + x.costs[1]) * x.q[k]
+        change[top] = 0.0
     elif x.loss == VI_LOWER_BOUND:
         for k in range(top):
-            change[k] = x.step[x.size[k]] - 2.0 * np.log2(1.0 + x.q[k])
+            size = x.size[k] - (here if k == own else 0)
+            change[k] = x.step[size] - 2.0 * np.log2(1.0 + x.q[k])
+            x.q[k] = 1.0  # from here on a product of ratios
         change[top] = 0.0
-        ratio = x.q  # no longer needed
-        ratio[:top] = 1.0
         for j in range(len(x.c)):
             k = x.c[j]
-            if k >= 0:
-                ratio[k] *= 1.0 + x.p[i, j] / x.within[j]
-                if ratio[k] > LARGE:
-                    change[k] -= 2.0 * np.log2(ratio[k])
-                    ratio[k] = 1.0
+            if k >= 0 and j != i:
+                without = x.within[j] - (x.p[i, j] if k == own else 0.0)
+                x.q[k] *= 1.0 + x.p[i, j] / without
+                if x.q[k] > LARGE:
+                    change[k] -= 2.0 * np.log2(x.q[k])
+                    x.q[k] = 1.0
         for k in range(top):
-            change[k] -= 2.0 * np.log2(ratio[k])
+            change[k] -= 2.0 * np.log2(x.q[k])
     else:
-        pairs = 0.5 * (x.number[PLACED] + 1.0) * x.number[PLACED]
-        m = x.sums[M]
+        a, m = x.sums[A] - here * x.q[own], x.sums[M]
+        if here == 0:
+            for k in range(top):
+                m += x.q[k]
         for k in range(top):
-            m += x.q[k]
-        for k in range(top + 1):
-            more = x.size[k] if k < top else 0
-            change[k] = 1.0 - rand(x.sums[A] + x.q[k], x.sums[S] + more, m, pairs)
+            size = x.size[k] - (here if k == own else 0)
+            change[k] = 1.0 - rand(a + x.q[k], s + size, m, pairs)
+        change[top] = 1.0 - rand(a, s, m, pairs)
 
 
 @jit
-def move(x, i, k, sign):  # type: ignore[no-untyped-def]
-    """Put row i, which has no component, into k (``sign`` 1), or take it out of k (−1)."""
-    samples = x.zt.shape[1]
-    if sign < 0:
-        x.c[i] = -1
-        x.size[k] -= 1
-        x.number[PLACED] -= 1
-        for t in range(samples):
-            x.counts[t, x.zt[i, t], k] -= 1
-    if x.size[k] == 0:
-        x.number[OCCUPIED] += sign
+def leave(x, i):  # type: ignore[no-untyped-def]
+    """Take row i out of its component."""
+    k = x.c[i]
     if x.loss == OMARI:
-        for t in range(samples):
-            l = x.zt[i, t]  # noqa: E741
-            if sign < 0:
-                x.margin[t, l] -= 1
-            x.a[t] += sign * x.counts[t, l, k]
-            x.m[t] += sign * x.margin[t, l]
-            if sign > 0:
-                x.margin[t, l] += 1
+        for t in range(x.zt.shape[1]):
+            x.margin[t, x.zt[i, t]] -= 1
+            x.m[t] -= x.margin[t, x.zt[i, t]]
+            x.a[t] -= x.counts[t, x.zt[i, t], k] - 1
     elif x.loss == OMARI_APPROXIMATE:
         together(x, i)
-        x.sums[A] += sign * x.q[k]
+        x.sums[A] -= x.q[k]
         for h in range(x.number[TOP]):
-            x.sums[M] += sign * x.q[h]
+            x.sums[M] -= x.q[h]
+    elif x.loss == VI_LOWER_BOUND:
+        for j in range(len(x.c)):
+            if x.c[j] == k and j != i:
+                x.within[j] -= x.p[i, j]
+    for t in range(x.zt.shape[1]):
+        x.counts[t, x.zt[i, t], k] -= 1
+    x.c[i] = -1
+    x.size[k] -= 1
+    x.sums[S] -= x.size[k]
+    x.number[PLACED] -= 1
+    if x.size[k] == 0:
+        x.number[OCCUPIED] -= 1
+
+
+@jit
+def join(x, i, k):  # type: ignore[no-untyped-def]
+    """Put row i, which has no component, into k."""
+    x.number[TOP] = max(x.number[TOP], k + 1)
+    if x.loss == OMARI:
+        for t in range(x.zt.shape[1]):
+            x.a[t] += x.counts[t, x.zt[i, t], k]
+            x.m[t] += x.margin[t, x.zt[i, t]]
+            x.margin[t, x.zt[i, t]] += 1
+    elif x.loss == OMARI_APPROXIMATE:
+        together(x, i)
+        x.sums[A] += x.q[k]
+        for h in range(x.number[TOP]):
+            x.sums[M] += x.q[h]
     elif x.loss == VI_LOWER_BOUND:
         x.within[i] = 1.0
         for j in range(len(x.c)):
             if x.c[j] == k:
-                x.within[j] += sign * x.p[i, j]
+                x.within[j] += x.p[i, j]
                 x.within[i] += x.p[i, j]
-    x.sums[S] += sign * x.size[k]
-    if sign > 0:
-        for t in range(samples):
-            x.counts[t, x.zt[i, t], k] += 1
-        x.c[i] = k
-        x.size[k] += 1
-        x.number[PLACED] += 1
-        x.number[TOP] = max(x.number[TOP], k + 1)
+    for t in range(x.zt.shape[1]):
+        x.counts[t, x.zt[i, t], k] += 1
+    if x.size[k] == 0:
+        x.number[OCCUPIED] += 1
+    x.c[i] = k
+    x.sums[S] += x.size[k]
+    x.size[k] += 1
+    x.number[PLACED] += 1
 
 
 @jit
@@ -287,18 +323,7 @@ def put_back(x, c):  # type: ignore[no-untyped-def]
     x.c[:] = -1
     for i in range(len(c)):
         if c[i] >= 0:
-            move(x, i, c[i], 1)
-
-
-@jit
-def affinities(x, out):  # type: ignore[no-untyped-def]
-    """Write Σ_{j ≠ i: c_j = k} P_ij, shape (obs, component)."""
-    for i in range(len(x.c)):
-        k = x.c[i]
-        move(x, i, k, -1)
-        together(x, i)
-        out[i] = x.q[: out.shape[1]]
-        move(x, i, k, 1)
+            join(x, i, c[i])
 
 
 @jit

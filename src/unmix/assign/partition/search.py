@@ -26,13 +26,14 @@ from unmix.assign.partition.losses import (
     TOP,
     Partial,
     changes,
-    move,
+    jit,
+    join,
+    leave,
     nothing_placed,
     put_back,
     total,
 )
 from unmix.errors import UnmixError
-from unmix.onepass.elementary import jit
 
 # What rounding may make of equal losses: changes of VI are sums of up to N log₂ N over draws.
 ROUNDING, ROUNDING_OF_INDEX = 1e-9, 1e-12
@@ -61,19 +62,21 @@ def vacant(x):  # type: ignore[no-untyped-def]
 
 @jit
 def best(x, i, limit, full):  # type: ignore[no-untyped-def]
-    """The best component for a row that has none; notes in ``full`` where it found no room."""
+    """The best component for a row; notes in ``full`` where there was no room for a new one."""
     changes(x, i)
-    top = x.number[TOP]
+    top, own = x.number[TOP], x.c[i]
     chosen, least = -1, np.inf
     for k in range(top):
         if x.size[k] > 0 and x.change[k] < least:
             chosen, least = k, x.change[k]
-    if chosen < 0 or (x.change[top] < least and x.number[OCCUPIED] < limit):
+    # A row that is alone has what a new component could offer.
+    alone = own >= 0 and x.size[own] == 1
+    if chosen < 0 or (x.change[top] < least and x.number[OCCUPIED] < limit and not alone):
         new = vacant(x)
         if new < len(x.size):
-            return new
+            return new, x.change[top]
         full[0] = 1
-    return chosen
+    return chosen, least
 
 
 @jit
@@ -83,20 +86,24 @@ def sweeten(x, rng, order, limit, full, tolerance):  # type: ignore[no-untyped-d
         moved = 0
         shuffle(rng, order)
         for i in order:
-            old = x.c[i]
-            move(x, i, old, -1)
-            # Alone, it has left an empty component: staying is what a new one is.
-            alone = x.size[old] == 0
-            k = best(x, i, limit, full)
-            stay = x.change[x.number[TOP]] if alone else x.change[old]
-            go = x.change[x.number[TOP]] if x.size[k] == 0 else x.change[k]
-            if go < stay - tolerance:
-                move(x, i, k, 1)
+            k, value = best(x, i, limit, full)
+            # What is equal but for rounding stays, or it would wander for ever.
+            if value < x.change[x.c[i]] - tolerance:
+                leave(x, i)
+                join(x, i, k)
                 moved += 1
-            else:
-                move(x, i, old, 1)
         if moved == 0:
             break
+
+
+@jit
+def allocate(x, rng, order, limit, full):  # type: ignore[no-untyped-def]
+    """Give every row that has no component the best one, in random order."""
+    shuffle(rng, order)
+    for i in order:
+        if x.c[i] < 0:
+            k, _ = best(x, i, limit, full)
+            join(x, i, k)
 
 
 @jit
@@ -106,36 +113,36 @@ def run(x, rng, start, limit, attempts, found):  # type: ignore[no-untyped-def]
     tolerance = ROUNDING_OF_INDEX if x.loss in (OMARI, OMARI_APPROXIMATE) else ROUNDING
     order = np.arange(len(start))
     put_back(x, start)
-    shuffle(rng, order)
-    for i in order:
-        if x.c[i] < 0:
-            move(x, i, best(x, i, limit, full), 1)
-    sweeten(x, rng, order, limit, full, tolerance)
-    found[:] = x.c
-    value = total(x)
-    left = attempts
-    better = True
-    while better and left > 0:
-        better = False
-        names = np.arange(x.number[TOP])
-        shuffle(rng, names)
-        for k in names:
-            if left == 0 or k >= x.number[TOP] or x.size[k] == 0:
-                continue
-            left -= 1
-            members = np.flatnonzero(x.c == k)
-            for i in members:
-                move(x, i, k, -1)
-            shuffle(rng, members)
-            for i in members:
-                move(x, i, best(x, i, limit, full), 1)
-            sweeten(x, rng, order, limit, full, tolerance)
-            now = total(x)
-            if now < value - tolerance:
-                value, better = now, True
-                found[:] = x.c
-            else:
-                put_back(x, found)
+    value = np.inf
+    names = np.arange(0)
+    at, left, better = 0, attempts + 1, False
+    # The first time round nothing has been destroyed: that is the run's beginning.
+    while left > 0:
+        left -= 1
+        allocate(x, rng, order, limit, full)
+        sweeten(x, rng, order, limit, full, tolerance)
+        now = total(x)
+        if now < value - tolerance:
+            value, better = now, True
+            for i in range(len(order)):
+                found[i] = x.c[i]
+        else:
+            put_back(x, found)
+        # The next component to destroy; after all have been, only if something has become better.
+        while at < len(names) and x.size[names[at]] == 0:
+            at += 1
+        if at == len(names):
+            if not better:
+                break
+            names, at, better = np.arange(x.number[TOP]), 0, False
+            shuffle(rng, names)
+            while x.size[names[at]] == 0:
+                at += 1
+        k = names[at]
+        at += 1
+        for i in range(len(order)):
+            if left > 0 and x.c[i] == k:
+                leave(x, i)
     return value, full[0]
 
 
@@ -207,7 +214,7 @@ def search(
     seen = 1 if starts is None else int(starts.max()) + 1
     capacity = limit if z is None else min(limit, 2 * seen + 4)
     room: Partial | None = None
-    losses, best_c, least = np.empty(restarts), np.zeros(n, dtype=np.int32), np.inf
+    losses, best_c, least = np.empty(restarts), np.zeros(n, dtype=np.int64), np.inf
     seeds = rng.integers(2**63, size=restarts)
     for r in range(restarts):
         while True:
@@ -220,7 +227,7 @@ def search(
                     )
                 room = nothing_placed(CODES[loss], n, capacity, costs=costs, zt=zt, p=p)
             again = np.random.default_rng(seeds[r])
-            start, c = np.full(n, -1, dtype=np.int32), np.empty(n, dtype=np.int32)
+            start, c = np.full(n, -1), np.empty(n, dtype=np.int64)
             if starts is not None and r % 2 == 1:
                 start[:] = starts[again.integers(len(starts))]
                 start[start >= limit] = -1  # too many components: these rows are allocated anew
