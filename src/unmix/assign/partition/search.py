@@ -212,14 +212,14 @@ def search(
     cells = 0 if z is None else len(z) * (int(z.max()) + 1)
     # A partition seldom has many more components than the draws; where it has, room is doubled.
     seen = 1 if starts is None else int(starts.max()) + 1
-    capacity = limit if z is None else min(limit, 2 * seen + 4)
+    capacity = limit if z is None else min(limit, seen + 2)
     room: Partial | None = None
     losses, best_c, least = np.empty(restarts), np.zeros(n, dtype=np.int64), np.inf
     seeds = rng.integers(2**63, size=restarts)
     for r in range(restarts):
         while True:
             if room is None:
-                if 4 * cells * capacity > LARGEST:
+                if 8 * cells * capacity > LARGEST:
                     raise UnmixError(
                         f"counting {capacity} components in {len(z) if z is not None else 0} draws "
                         "needs more than 1 GB: give fewer draws, or fewer components=, or a loss "
