@@ -29,8 +29,10 @@ HEAVY = {
 }
 
 FUNCTIONS = {
+    "agreement",
     "align",
     "bayes_rule",
+    "co_assignment",
     "compare",
     "crosscheck",
     "derive",
@@ -38,11 +40,13 @@ FUNCTIONS = {
     "em",
     "explain",
     "load",
+    "occupied",
+    "partition",
     "responsibilities",
     "sample",
     "save",
 }
-CLASSES = {"Derivation", "EMResult", "UnmixError", "UnmixWarning"}
+CLASSES = {"Derivation", "EMResult", "Partition", "UnmixError", "UnmixWarning"}
 MODULES = {"datasets", "models"}
 
 
