@@ -5,10 +5,10 @@ r"""How far two partitions of the same rows agree, whatever their components are
     VI = H(c) + H(c') - 2 I(c, c') = \frac1N \Big[\sum_k f(n_k) + \sum_l f(m_l)
         - 2 \sum_{kl} f(n_{kl})\Big], \quad f(n) = n \log_2 n
 
-Variation of information (Meilă 2007, J. Multivariate Anal. 98:873) is a distance, between 0 and log₂ N
-bits; the adjusted Rand index (Hubert and Arabie 1985, J. Classif. 2:193) is 1 for the same partition and
-0 on average for unrelated ones of the same sizes; Binder's distance counts the pairs of rows that one
-joins and the other separates.
+Variation of information (Meilă 2007, J. Multivariate Anal. 98:873) is a distance, between 0 and
+log₂ N bits; the adjusted Rand index (Hubert and Arabie 1985, J. Classif. 2:193) is 1 for the same
+partition and 0 on average for unrelated ones of the same sizes; Binder's distance counts the pairs
+of rows that one joins and the other separates.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,8 @@ def agreement(one: Any, two: Any) -> Agreement:
             "of the same rows"
         )
     n = len(c)
-    sizes = [np.bincount(c), np.bincount(d), np.unique(c * (d.max() + 1) + d, return_counts=True)[1]]
+    cells = np.unique(c * (d.max() + 1) + d, return_counts=True)[1]
+    sizes = [np.bincount(c), np.bincount(d), cells]
     own, margin, joint = (float(np.sum(m * np.log2(np.maximum(m, 1)))) for m in sizes)
     s, m, a = (int(np.sum(m * (m - 1) // 2)) for m in sizes)
     ari = adjusted_rand(np.array(float(a)), float(s), np.array(float(m)), 0.5 * n * (n - 1))

@@ -1,10 +1,11 @@
-r"""The credible ball around a partition: how far the posterior reaches from it, and in which directions.
+r"""The credible ball around a partition: how far the posterior reaches from it, and where to.
 
 .. math:: B_ε(c) = \{c' : d(c, c') ≤ ε\}, \qquad ε^* = \min\{ε : P(c' ∈ B_ε(c) \mid x) ≥ level\}
 
-P is the share of draws. Its bounds are draws inside the ball: horizontal, the farthest from c; vertical
-upper, the farthest among those with the fewest components; vertical lower, the farthest among those with
-the most (Wade and Ghahramani 2018, Bayesian Anal. 13:559, section 4). There may be several of each.
+P is the share of draws. Its bounds are draws inside the ball: horizontal, the farthest from c;
+vertical upper, the farthest among those with the fewest components; vertical lower, the farthest
+among those with the most (Wade and Ghahramani 2018, Bayesian Anal. 13:559, section 4). There may be
+several of each.
 """
 
 from dataclasses import dataclass

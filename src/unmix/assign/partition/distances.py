@@ -1,13 +1,13 @@
 """What a partition and each of many draws have in common, counted in one pass over the rows.
 
-The rows are walked component by component, so that the counts n_kl of one component fill a single row
-of the contingency table, which is emptied by walking back: the work is N for each draw, however many
-components there are.
+The rows are walked component by component, so that the counts n_kl of one component fill a single
+row of the contingency table, which is emptied by walking back: the work is N for each draw, however
+many components there are.
 """
 
 import numpy as np
 
-from unmix.assign.partition.losses import jit
+from unmix.assign.partition.partial import jit
 
 
 @jit

@@ -1,7 +1,7 @@
 """Expected losses of any one partition in NumPy, apart from the tables that the search keeps.
 
-The formulas stand in `unmix.assign.partition.losses`. What the search comes to is judged here again, so
-a table that went wrong on the way would show.
+The formulas stand in `unmix.assign.partition.losses`. What the search comes to is judged here
+again, so a table that went wrong on the way would show.
 """
 
 from dataclasses import dataclass

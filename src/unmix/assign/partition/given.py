@@ -1,9 +1,9 @@
 """Partitions, draws of them and similarity matrices as people have them: checked once, here.
 
-Two assignments are the same partition if they differ in the names of components only. So all that comes
-in is numbered by first appearance: the component of the first row is 0, the next new one 1, and so on.
-Whatever is computed from there on cannot depend on names, not even by rounding, and the number of
-occupied components is the largest number plus one.
+Two assignments are the same partition if they differ in the names of components only. So all that
+comes in is numbered by first appearance: the component of the first row is 0, the next new one 1,
+and so on. Whatever is computed from there on cannot depend on names, not even by rounding, and the
+number of occupied components is the largest number plus one.
 """
 
 from typing import Any
@@ -30,28 +30,24 @@ def canonical(c: NDArray) -> NDArray[np.int64]:
 def canonical_draws(z: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:
     """Draws, shape (sample, obs), each numbered by first appearance, in the smallest integers.
 
-    Walks through the names, not through the rows: each name's first row in each draw gives its rank.
+    Walks through the names, not through the rows: each name's first row in each draw gives its
+    rank.
     """
     samples, n = z.shape
     # Names may be large and few, as those of a sampler without a fixed K: packed first.
-    top = int(z.max())
-    if top >= 4 * n + 256:
+    if int(z.max()) >= 4 * n + 256:
         _, packed = np.unique(z, return_inverse=True)
         z = packed.reshape(z.shape)
-        top = int(z.max())
-    first = np.full((samples, top + 1), n, dtype=np.int64)
-    step = max(1, 2**22 // n)
-    for begin in range(0, samples, step):
-        part = z[begin : begin + step]
-        rows = np.arange(len(part))[:, None]
-        # The last of repeated writes stays: written backwards, that is the first appearance.
-        first[begin : begin + step][rows, part[:, ::-1]] = np.arange(n - 1, -1, -1)
-    number = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1, kind="stable")
-    occupied = int((first < n).sum(axis=1).max())
-    out = np.empty((samples, n), dtype=z_dtype(occupied))
+    names = int(z.max()) + 1
+    out = np.empty((samples, n), dtype=z_dtype(min(names, n)))
+    step = max(1, 2**22 // max(n, names))
     for begin in range(0, samples, step):
         part = z[begin : begin + step].astype(np.intp)
-        out[begin : begin + step] = np.take_along_axis(number[begin : begin + step], part, axis=1)
+        first = np.full((len(part), names), n)
+        # Of repeated writes the last one stays: written backwards, that is the first appearance.
+        first[np.arange(len(part))[:, None], part[:, ::-1]] = np.arange(n - 1, -1, -1)
+        number = np.argsort(np.argsort(first, axis=1, kind="stable"), axis=1, kind="stable")
+        out[begin : begin + step] = np.take_along_axis(number, part, axis=1)
     return out
 
 

@@ -1,13 +1,13 @@
 r"""How many components have made a row at all, and how evenly they share the rows.
 
-Of K declared components a draw of z occupies K₊ ≤ K: those with a row. Both K₊ and the entropy of the
-partition,
+Of K declared components a draw of z occupies K₊ ≤ K: those with a row. Both K₊ and the entropy of
+the partition,
 
 .. math:: H(z) = -\sum_k \frac{n_k}{N} \log_2 \frac{n_k}{N},
 
 are the same whatever components are called (K₊: Frühwirth-Schnatter, Malsiner-Walli and Grün 2021,
-Bayesian Anal. 16:1279; H: Meilă 2007, J. Multivariate Anal. 98:873). Entropy 0 is one component, log₂ m
-bits are m equal ones.
+Bayesian Anal. 16:1279; H: Meilă 2007, J. Multivariate Anal. 98:873). Entropy 0 is one component,
+log₂ m bits are m equal ones.
 """
 
 from typing import Any

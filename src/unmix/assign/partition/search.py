@@ -1,15 +1,16 @@
 r"""The partition with the least expected loss, by greedy allocation, many times over.
 
-All partitions of N rows cannot be tried, and the best of the draws is often far from the best of all.
-After SALSO (Dahl, Johnson and Müller 2022, JCGS 31:1189), one run
+All partitions of N rows cannot be tried, and the best of the draws is often far from the best of
+all. After SALSO (Dahl, Johnson and Müller 2022, JCGS 31:1189), one run
 
-1. allocates the rows in random order, each to the component, old or new, at which the loss of the rows
-   so far is least; or begins at a draw;
+1. allocates the rows in random order, each to the component, old or new, at which the loss of the
+   rows so far is least; or begins at a draw;
 2. sweetens: takes each row out and puts it where it is best, in random order, until nothing moves;
-3. is zealous: destroys one component, allocates its rows anew one by one, sweetens, and keeps what is
-   better. This leaves optima that no single row can leave.
+3. is zealous: destroys one component, allocates its rows anew one by one, sweetens, and keeps what
+   is better. This leaves optima that no single row can leave.
 
-The best of many runs is returned, with how many runs found it: where few did, a better one may be left.
+The best of many runs is returned, with how many runs found it: where few did, a better one may be
+left.
 """
 
 from dataclasses import dataclass
@@ -18,20 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.assign.partition.given import canonical
-from unmix.assign.partition.losses import (
+from unmix.assign.partition.losses import changes, total
+from unmix.assign.partition.partial import (
     CODES,
     OCCUPIED,
     OMARI,
     OMARI_APPROXIMATE,
     TOP,
     Partial,
-    changes,
     jit,
     join,
     leave,
     nothing_placed,
     put_back,
-    total,
 )
 from unmix.errors import UnmixError
 
@@ -108,7 +108,7 @@ def allocate(x, rng, order, limit, full):  # type: ignore[no-untyped-def]
 
 @jit
 def run(x, rng, start, limit, attempts, found):  # type: ignore[no-untyped-def]
-    """One run, from ``start`` (−1: allocate); writes the partition, returns its loss and fullness."""
+    """One run from ``start`` (−1: allocate); writes the partition, returns loss and fullness."""
     full = np.zeros(1, dtype=np.int64)
     tolerance = ROUNDING_OF_INDEX if x.loss in (OMARI, OMARI_APPROXIMATE) else ROUNDING
     order = np.arange(len(start))
@@ -188,7 +188,7 @@ def search(
     Parameters
     ----------
     loss
-        One of `unmix.assign.partition.losses.CODES`.
+        One of `unmix.assign.partition.partial.CODES`.
     z, p
         What the loss is taken over: draws, shape (sample, obs), numbered by first appearance, or
         P_ij, shape (obs, obs). One of them.

@@ -8,8 +8,9 @@ independent, so besides counting there is the Rao–Blackwell road, which has th
     P_{ij} = \frac1T \sum_t [z_{ti} = z_{tj}] \qquad\text{or}\qquad
     P_{ij} = \frac1T \sum_t \sum_k r_{tik}\, r_{tjk} \quad (i ≠ j), \qquad P_{ii} = 1
 
-Both are products of matrices (obs, draws · component) with their own transposes, added up over blocks of
-draws; counting puts zeros and ones in place of responsibilities. What is asked for is all that is held.
+Both are products of matrices (obs, draws · component) with their own transposes, added up over
+blocks of draws; counting puts zeros and ones in place of responsibilities. What is asked for is all
+that is held.
 
 References: Binder 1978, Biometrika 65:31; Fritsch and Ickstadt 2009, Bayesian Anal. 4:367.
 """
@@ -122,8 +123,8 @@ def similarity(
         if 8 * shape[0] * shape[1] > LARGEST:
             raise UnmixError(
                 f"the similarity matrix of {shape[0]:,} by {shape[1]:,} rows would take "
-                f"{8e-9 * shape[0] * shape[1]:.1f} GB: ask for some rows by obs= and other=, or give "
-                "an array on disk as out="
+                f"{8e-9 * shape[0] * shape[1]:.1f} GB: ask for some rows by obs= and other=, or "
+                "give an array on disk as out="
             )
         out = np.zeros(shape)
     elif out.shape != shape or out.dtype.kind != "f":

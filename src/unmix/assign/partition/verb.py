@@ -4,8 +4,8 @@ The estimate minimises the posterior expected loss,
 
 .. math:: c^* = \arg\min_c E[L(c, z) \mid x],
 
-over all partitions, not only over the draws; losses in `unmix.assign.partition.losses`, the search in
-`unmix.assign.partition.search`. No loss knows what components are called, so nothing is aligned.
+over all partitions, not only over the draws; losses in `unmix.assign.partition.losses`, the search
+in `unmix.assign.partition.search`. No loss knows what components are called, so nothing is aligned.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,8 @@ from unmix.errors import UnmixError
 Loss = Literal["vi", "vi_lower_bound", "binder", "omari", "omari_approximate"]
 # Judged on draws of z alone; the others on the similarity matrix.
 ON_DRAWS = ("vi", "omari")
+# What comes nearest to them on the matrix.
+ON_MATRIX = {"vi": "vi_lower_bound", "omari": "omari_approximate"}
 
 
 @dataclass(frozen=True)
@@ -148,9 +150,10 @@ def partition(
     Ghahramani 2018, Bayesian Anal. 13:559; Dahl, Johnson and Müller 2022, JCGS 31:1189.
     """
     _require_options(loss, costs, components, restarts, level)
-    draws, p, labels = _evidence(model, fit, z, similarity, loss, rng)
     generator = np.random.default_rng(rng)
-    over = {"z": draws.z} if p is None and draws is not None else {"p": p}
+    draws, p, labels = _evidence(model, fit, z, similarity, loss, generator)
+    # What the loss is taken over: the matrix where there is one, else the draws.
+    over = draws.z if draws is not None and p is None else None
     found = search(
         loss,
         len(labels),
@@ -159,10 +162,15 @@ def partition(
         starts=None if draws is None else draws.z,
         components=components,
         restarts=restarts,
-        **over,
+        z=over,
+        p=p,
     )
     c = found.c
-    mass = together(c, p) if p is not None else together_in_draws(c, over["z"])
+    if over is not None:
+        mass = together_in_draws(c, over)
+    else:
+        assert p is not None
+        mass = together(c, p)
     own, other = _doubts(c, mass)
     ball = None
     if draws is not None:
@@ -174,7 +182,7 @@ def partition(
     return Partition(
         by_row(c, "z"),
         loss,
-        expected_loss(loss, c, costs=costs, **over),
+        expected_loss(loss, c, costs=costs, z=over, p=p),
         int(c.max()) + 1,
         restarts,
         found.at_best,
@@ -185,7 +193,7 @@ def partition(
 
 
 def _evidence(
-    model: pm.Model | None, fit: Any, z: Any, given: Any, loss: Loss, rng: Any
+    model: pm.Model | None, fit: Any, z: Any, given: Any, loss: Loss, rng: np.random.Generator
 ) -> tuple[Draws | None, NDArray[np.float64] | None, NDArray]:
     """Draws where there are some, the similarity matrix where the loss takes one, and row names."""
     draws, p = None, None
@@ -197,9 +205,8 @@ def _evidence(
         p = as_similarity(given)
         if loss in ON_DRAWS and z is None:
             raise UnmixError(
-                f"the loss {loss!r} is taken over draws of z and there is a similarity matrix only: "
-                "give z=, or take "
-                + ("'vi_lower_bound'" if loss == "vi" else "'omari_approximate'")
+                f"the loss {loss!r} is taken over draws of z and there is a similarity matrix "
+                f"only: give z=, or take {ON_MATRIX[loss]!r}"
             )
     if z is not None:
         draws = given_draws(z)
@@ -246,7 +253,7 @@ def _labels(given: Any, n: int) -> NDArray:
 def _doubts(
     c: NDArray[np.int64], mass: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean co-assignment of each row with its own component's other rows, and with the next best."""
+    """Mean co-assignment of each row with the others of its component, and of the next best."""
     rows, size = np.arange(len(c)), np.bincount(c)
     with np.errstate(invalid="ignore"):
         own = (mass[rows, c] - 1.0) / (size[c] - 1)
@@ -257,9 +264,7 @@ def _doubts(
     return own, np.where(np.isinf(other), np.nan, other)
 
 
-def _require_options(
-    loss: Any, costs: Any, components: Any, restarts: Any, level: Any
-) -> None:
+def _require_options(loss: Any, costs: Any, components: Any, restarts: Any, level: Any) -> None:
     """Refuse options that mean nothing.
 
     Raises
@@ -276,7 +281,9 @@ def _require_options(
         raise UnmixError(f"costs are Binder's and the loss is {loss!r}: leave them out")
     whole = (int, np.integer)
     if components is not None and (not isinstance(components, whole) or components < 1):
-        raise UnmixError(f"components is {components!r}: give a whole number from 1, or leave it out")
+        raise UnmixError(
+            f"components is {components!r}: give a whole number from 1, or leave it out"
+        )
     if not isinstance(restarts, whole) or restarts < 1:
         raise UnmixError(f"restarts is {restarts!r}: give a whole number from 1")
     if not 0 < level < 1:
