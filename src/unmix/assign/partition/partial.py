@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 # Strict arithmetic: nothing here is a long sum that reordering would speed up, and the loss of a
 # partition does not depend on how it was compiled.
 jit = nb.njit(error_model="numpy", nogil=True)
+# For what is called from one place: compiled there and not a second time by itself.
+inlined = nb.njit(error_model="numpy", nogil=True, inline="always")
 
 VI, BINDER, VI_LOWER_BOUND, OMARI, OMARI_APPROXIMATE = range(5)
 CODES = {
@@ -143,15 +145,15 @@ def add_rows(table, rows, top, out):  # type: ignore[no-untyped-def]
     for k in range(0, top, WIDTH):
         a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for t in range(len(rows)):
-            row = table[t, rows[t], k : k + WIDTH]
-            a += row[0]
-            b += row[1]
-            c += row[2]
-            d += row[3]
-            e += row[4]
-            f += row[5]
-            g += row[6]
-            h += row[7]
+            l = rows[t]  # noqa: E741
+            a += table[t, l, k]
+            b += table[t, l, k + 1]
+            c += table[t, l, k + 2]
+            d += table[t, l, k + 3]
+            e += table[t, l, k + 4]
+            f += table[t, l, k + 5]
+            g += table[t, l, k + 6]
+            h += table[t, l, k + 7]
         out[k], out[k + 1], out[k + 2], out[k + 3] = a, b, c, d
         out[k + 4], out[k + 5], out[k + 6], out[k + 7] = e, f, g, h
 
@@ -241,7 +243,7 @@ def join(x, i, k):  # type: ignore[no-untyped-def]
     x.number[PLACED] += 1
 
 
-@jit
+@inlined
 def put_back(x, c):  # type: ignore[no-untyped-def]
     """Make the partition c: all counts anew, so that rounding does not add up."""
     x.size[:] = 0

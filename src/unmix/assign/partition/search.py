@@ -27,6 +27,7 @@ from unmix.assign.partition.partial import (
     OMARI_APPROXIMATE,
     TOP,
     Partial,
+    inlined,
     jit,
     join,
     leave,
@@ -60,7 +61,7 @@ def vacant(x):  # type: ignore[no-untyped-def]
     return x.number[TOP]
 
 
-@jit
+@inlined
 def best(x, i, limit, full):  # type: ignore[no-untyped-def]
     """The best component for a row; notes in ``full`` where there was no room for a new one."""
     changes(x, i)
@@ -79,70 +80,64 @@ def best(x, i, limit, full):  # type: ignore[no-untyped-def]
     return chosen, least
 
 
-@jit
+@inlined
 def sweeten(x, rng, order, limit, full, tolerance):  # type: ignore[no-untyped-def]
-    """Move single rows to where they are best, until none moves."""
-    for _ in range(SWEEPS):
+    """Place the rows that have no component; then move single rows until none moves."""
+    for sweep in range(SWEEPS):
         moved = 0
         shuffle(rng, order)
         for i in order:
+            placed = x.c[i] >= 0
+            if placed and sweep == 0:
+                continue
             k, value = best(x, i, limit, full)
             # What is equal but for rounding stays, or it would wander for ever.
-            if value < x.change[x.c[i]] - tolerance:
+            if placed and value >= x.change[x.c[i]] - tolerance:
+                continue
+            if placed:
                 leave(x, i)
-                join(x, i, k)
-                moved += 1
-        if moved == 0:
+            join(x, i, k)
+            moved += 1
+        if moved == 0 and sweep > 0:
             break
 
 
-@jit
-def allocate(x, rng, order, limit, full):  # type: ignore[no-untyped-def]
-    """Give every row that has no component the best one, in random order."""
-    shuffle(rng, order)
-    for i in order:
-        if x.c[i] < 0:
-            k, _ = best(x, i, limit, full)
-            join(x, i, k)
-
-
-@jit
+@inlined
 def run(x, rng, start, limit, attempts, found):  # type: ignore[no-untyped-def]
     """One run from ``start`` (−1: allocate); writes the partition, returns loss and fullness."""
     full = np.zeros(1, dtype=np.int64)
     tolerance = ROUNDING_OF_INDEX if x.loss in (OMARI, OMARI_APPROXIMATE) else ROUNDING
     order = np.arange(len(start))
-    put_back(x, start)
-    value = np.inf
+    for i in range(len(order)):
+        found[i] = start[i]
     names = np.arange(0)
-    at, left, better = 0, attempts + 1, False
-    # The first time round nothing has been destroyed: that is the run's beginning.
-    while left > 0:
-        left -= 1
-        allocate(x, rng, order, limit, full)
+    value, at, restore, better = np.inf, 0, True, True
+    # The first time round nothing is destroyed: that is the run's beginning.
+    for attempt in range(attempts + 1):
+        if restore:
+            put_back(x, found)
+        if attempt > 0:
+            while at < len(names) and x.size[names[at]] == 0:
+                at += 1
+            if at == len(names):
+                # All have been destroyed once: again only if that has led anywhere.
+                if not better:
+                    break
+                names, at, better = np.arange(x.number[TOP]), 0, False
+                shuffle(rng, names)
+                while x.size[names[at]] == 0:
+                    at += 1
+            for i in range(len(order)):
+                if x.c[i] == names[at]:
+                    leave(x, i)
+            at += 1
         sweeten(x, rng, order, limit, full, tolerance)
         now = total(x)
-        if now < value - tolerance:
+        restore = now >= value - tolerance
+        if not restore:
             value, better = now, True
             for i in range(len(order)):
                 found[i] = x.c[i]
-        else:
-            put_back(x, found)
-        # The next component to destroy; after all have been, only if something has become better.
-        while at < len(names) and x.size[names[at]] == 0:
-            at += 1
-        if at == len(names):
-            if not better:
-                break
-            names, at, better = np.arange(x.number[TOP]), 0, False
-            shuffle(rng, names)
-            while x.size[names[at]] == 0:
-                at += 1
-        k = names[at]
-        at += 1
-        for i in range(len(order)):
-            if left > 0 and x.c[i] == k:
-                leave(x, i)
     return value, full[0]
 
 
@@ -204,7 +199,7 @@ def search(
     UnmixError
         If the tables of counts would not fit `LARGEST`.
     """
-    # Here, because Numba takes a while to import.
+    # Here, because `compiled` imports this module.
     from unmix.assign.partition import compiled
 
     limit = min(n, components or n)

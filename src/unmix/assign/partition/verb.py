@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from unmix.assign.partition.ball import CredibleBall, credible_ball
 from unmix.assign.partition.expected import expected_loss, together, together_in_draws
 from unmix.assign.partition.given import as_similarity
-from unmix.assign.partition.search import search
 from unmix.assign.partition.similarity import one_hot
 from unmix.assign.partition.similarity import similarity as matrix
 from unmix.assign.partition.source import Draws, draws_of, given_draws, posterior
@@ -149,6 +148,9 @@ def partition(
     Binder 1978, Biometrika 65:31; Fritsch and Ickstadt 2009, Bayesian Anal. 4:367; Wade and
     Ghahramani 2018, Bayesian Anal. 13:559; Dahl, Johnson and Müller 2022, JCGS 31:1189.
     """
+    # Here, because Numba takes a while to import.
+    from unmix.assign.partition.search import search
+
     _require_options(loss, costs, components, restarts, level)
     generator = np.random.default_rng(rng)
     draws, p, labels = _evidence(model, fit, z, similarity, loss, generator)
