@@ -1,4 +1,4 @@
-"""Wrong label-free summaries, each of which a test in test_partition.py or test_similarity.py rejects.
+"""Wrong label-free summaries; a test in test_partition.py or test_similarity.py rejects each.
 
 The pattern is that of `mutants.py`: functions with the interface of what they are wrong about.
 """
@@ -101,7 +101,7 @@ def most_frequent_draw(loss, z):
 SEARCH_MUTANTS = [best_draw, one_component, most_frequent_draw]
 
 # --- Credible balls: (distances (sample,), components (sample,), level) -> (radius, horizontal,
-# upper, lower), the last three as sets of positions of draws ---------------------------------------
+# upper, lower), the last three as sets of positions of draws --------------------------------------
 
 
 def _bounds(d, k, radius):

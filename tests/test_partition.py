@@ -308,7 +308,7 @@ def test_doubts_of_rows():
 
 
 def ball_problem(distance, seed):
-    z = as_draws(blurred(n=12, samples=61, seed=seed))
+    z = as_draws(blurred(n=12, samples=53, seed=seed))
     c = unmix.partition(z=z, rng=0, restarts=2).z.values
     agreed = [unmix.agreement(c, draw) for draw in z]
     d = np.array([getattr(a, distance) for a in agreed], dtype=float)

@@ -1,4 +1,4 @@
-"""The posterior similarity matrix of fits: from responsibilities, from z, in blocks and in parts."""
+"""The similarity matrix of fits: from responsibilities, from z, in blocks and in parts."""
 
 import numpy as np
 import pytest
