@@ -28,7 +28,7 @@ class Task(NamedTuple):
 
 
 def draw(task: Task, seed: int = 1) -> NDArray[np.int32]:
-    """Draws of z for rows of a normal mixture whose components overlap, means known up to a tenth."""
+    """Draws of z for a normal mixture whose components overlap, its means known up to a tenth."""
     rng = np.random.default_rng(seed)
     centres = 2.5 * np.arange(task.components)
     x = rng.choice(centres, task.rows) + rng.standard_normal(task.rows)
