@@ -1,9 +1,9 @@
 """What one peer is told of a search for a partition, and what it gives back.
 
-A peer is a script called with a folder and the words: loss, draws, rows, components, restarts. The
-folder holds ``z.bin``: int32, draw by draw, numbered from 1. The peer writes ``c.bin``, the partition
-that it found, as int32, and prints one line of JSON last: its wall and CPU seconds, compilation left
-out. The losses are judged by the caller, all in the same way.
+A peer is a script called with a folder and the words: loss, draws, rows, components, restarts.
+The folder holds ``z.bin``: int32, draw by draw, numbered from 1. The peer writes ``c.bin``, the
+partition that it found, as int32, and prints one line of JSON last: its wall and CPU seconds,
+compilation left out. The losses are judged by the caller, all in the same way.
 """
 
 import json
