@@ -29,8 +29,10 @@ HEAVY = {
 }
 
 FUNCTIONS = {
+    "agreement",
     "align",
     "bayes_rule",
+    "co_assignment",
     "compare",
     "compare_relabellings",
     "crosscheck",
@@ -40,12 +42,22 @@ FUNCTIONS = {
     "explain",
     "load",
     "relabel",
+    "occupied",
+    "partition",
     "responsibilities",
     "sample",
     "save",
     "summary",
 }
-CLASSES = {"Derivation", "EMResult", "Relabelling", "Summary", "UnmixError", "UnmixWarning"}
+CLASSES = {
+    "Derivation",
+    "EMResult",
+    "Partition",
+    "Relabelling",
+    "Summary",
+    "UnmixError",
+    "UnmixWarning",
+}
 MODULES = {"datasets", "models"}
 
 

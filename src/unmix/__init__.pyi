@@ -4,11 +4,16 @@ from . import datasets as datasets
 # In a source checkout it is the folder models/, which mypy cannot see as part of unmix; in an
 # installed unmix it can.
 from . import models as models  # type: ignore[attr-defined, unused-ignore]
+from .assign import Partition as Partition
 from .assign import Relabelling as Relabelling
 from .assign import Summary as Summary
+from .assign import agreement as agreement
 from .assign import align as align
+from .assign import co_assignment as co_assignment
 from .assign import compare_relabellings as compare_relabellings
 from .assign import draw_assignments as draw_assignments
+from .assign import occupied as occupied
+from .assign import partition as partition
 from .assign import relabel as relabel
 from .assign import responsibilities as responsibilities
 from .assign import summary as summary

@@ -1,0 +1,108 @@
+r"""How far two partitions of the same rows agree, whatever their components are called.
+
+.. math::
+
+    VI = H(c) + H(c') - 2 I(c, c') = \frac1N \Big[\sum_k f(n_k) + \sum_l f(m_l)
+        - 2 \sum_{kl} f(n_{kl})\Big], \quad f(n) = n \log_2 n
+
+Variation of information (Meilă 2007, J. Multivariate Anal. 98:873) is a distance, between 0 and
+log₂ N bits; the adjusted Rand index (Hubert and Arabie 1985, J. Classif. 2:193) is 1 for the same
+partition and 0 on average for unrelated ones of the same sizes; Binder's distance counts the pairs
+of rows that one joins and the other separates.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from unmix.assign.partition.expected import adjusted_rand
+from unmix.assign.partition.given import as_partition
+from unmix.derive.theta import in_order_of
+from unmix.errors import UnmixError
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two partitions agree.
+
+    Attributes
+    ----------
+    vi
+        Variation of information, bits.
+    ari
+        Adjusted Rand index.
+    binder
+        Pairs of rows that one joins and the other separates.
+    components
+        Numbers of components of the two.
+    n_obs
+        Number of rows.
+    """
+
+    vi: float
+    ari: float
+    binder: int
+    components: tuple[int, int]
+    n_obs: int
+
+    def __str__(self) -> str:
+        one, two = self.components
+        pairs = self.n_obs * (self.n_obs - 1) // 2
+        return (
+            f"partitions of {self.n_obs} rows into {one} and {two} components: VI {self.vi:.4f} "
+            f"bits, ARI {self.ari:.4f}, {self.binder} of {pairs} pairs differ"
+        )
+
+
+def agreement(one: Any, two: Any) -> Agreement:
+    """How far two partitions of the same rows agree.
+
+    Parameters
+    ----------
+    one, two
+        A `Partition`, or one component for each row, shape (obs,): whole numbers or names. Where
+        both have labels of rows, rows are matched by them.
+
+    Returns
+    -------
+    Agreement
+        Variation of information in bits, adjusted Rand index, Binder's distance.
+
+    Raises
+    ------
+    UnmixError
+        If they have different numbers of rows, or hold numbers that are not finite or not whole.
+    """
+    one, two = getattr(one, "z", one), getattr(two, "z", two)
+    if isinstance(one, xr.DataArray) and isinstance(two, xr.DataArray):
+        two = _in_order_of(one, two)
+    c, d = as_partition(one, "the first partition"), as_partition(two, "the second partition")
+    if len(c) != len(d):
+        raise UnmixError(
+            f"the first partition has {len(c)} rows and the second {len(d)}: give two partitions "
+            "of the same rows"
+        )
+    n = len(c)
+    cells = np.unique(c * (d.max() + 1) + d, return_counts=True)[1]
+    sizes = [np.bincount(c), np.bincount(d), cells]
+    own, margin, joint = (float(np.sum(m * np.log2(np.maximum(m, 1)))) for m in sizes)
+    s, m, a = (int(np.sum(m * (m - 1) // 2)) for m in sizes)
+    ari = adjusted_rand(np.array(float(a)), float(s), np.array(float(m)), 0.5 * n * (n - 1))
+    return Agreement(
+        max(0.0, (own + margin - 2 * joint) / n),
+        float(ari),
+        s + m - 2 * a,
+        (int(c.max()) + 1, int(d.max()) + 1),
+        n,
+    )
+
+
+def _in_order_of(one: xr.DataArray, two: xr.DataArray) -> xr.DataArray:
+    """The second with its rows in the first's order, where both have the same labels."""
+    if one.ndim == two.ndim == 1 and one.dims[0] in one.coords and two.dims[0] in two.coords:
+        order = in_order_of(one[one.dims[0]].values, two[two.dims[0]].values)
+        if order is not None:
+            return two.isel({two.dims[0]: order})
+    return two
