@@ -30,6 +30,7 @@ HEAVY = {
 
 FUNCTIONS = {
     "align",
+    "assignments",
     "bayes_rule",
     "compare",
     "crosscheck",

@@ -5,6 +5,7 @@ from . import datasets as datasets
 # installed unmix it can.
 from . import models as models  # type: ignore[attr-defined, unused-ignore]
 from .assign import align as align
+from .assign import assignments as assignments
 from .assign import draw_assignments as draw_assignments
 from .assign import responsibilities as responsibilities
 from .check import compare as compare

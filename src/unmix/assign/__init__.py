@@ -2,5 +2,6 @@
 
 from unmix.assign.alignment import align, draw_assignments
 from unmix.assign.responsibilities import responsibilities
+from unmix.assign.table import assignments
 
-__all__ = ["align", "draw_assignments", "responsibilities"]
+__all__ = ["align", "assignments", "draw_assignments", "responsibilities"]
