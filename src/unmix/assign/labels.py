@@ -31,13 +31,8 @@ class Labels:
     identified: bool
     sentence: str
 
-    @property
-    def moved(self) -> bool:
-        """Whether any draw was relabelled."""
-        return bool((self.permutation != np.arange(self.permutation.shape[1])).any())
 
-
-def match_draws(fitted: Derivation, fit: Any, samples: int) -> Labels:
+def match_draws(fitted: Derivation, fit: Any, samples: int | None) -> Labels:
     """The labels of a fit's draws: those it holds, or found on the rows it was made with.
 
     Parameters
@@ -47,14 +42,13 @@ def match_draws(fitted: Derivation, fit: Any, samples: int) -> Labels:
     fit
         Whatever holds θ.
     samples
-        Number of its draws; 1 for a point.
+        Number of its draws; None for one θ, where there is nothing to match.
     """
-    k = fitted.n_components
-    same = np.tile(np.arange(k), (samples, 1))
-    if samples == 1 or not fitted.components.symmetric:
-        if samples > 1:
-            return Labels(same, *verdict(np.ones(samples), symmetric=False))
+    same = np.tile(np.arange(fitted.n_components), (samples or 1, 1))
+    if samples is None:
         return Labels(same, True, "")
+    if not fitted.components.symmetric:
+        return Labels(same, *verdict(np.ones(samples), symmetric=False))
     permutation, margin = component_matches(fitted, fit, samples)
     if permutation is None or margin is None:
         found = assign_draws(fitted, stack_theta(fitted, fit), None)

@@ -111,10 +111,10 @@ class Entries:
                 n = int(np.prod(term.shape[2 : 2 + z_ndim]))
                 total = total + term.reshape(samples, k, n, -1).sum(axis=-1)
             else:
-                here = np.zeros((samples, k, self.derivation.n_obs))
-                np.add.at(
-                    here, (slice(None), slice(None), index.ravel()), term.reshape(samples, k, -1)
-                )
+                # Entries of one row lie apart: (entry, sample, component), added up by row.
+                here = np.zeros((self.derivation.n_obs, samples, k))
+                np.add.at(here, index.ravel(), np.moveaxis(term.reshape(samples, k, -1), -1, 0))
+                here = np.moveaxis(here, 0, -1)
                 total = total + here
         return np.swapaxes(log_prior, -1, -2), np.swapaxes(total, -1, -2)
 

@@ -124,7 +124,7 @@ def assignments(
     derivation = fitted if new is None else fitted.on(new)
     stack = stack_theta(derivation, fit)
     given = as_partition(partition, derivation.n_obs)
-    labels = match_draws(fitted, fit, len(stack))
+    labels = match_draws(fitted, fit, len(stack) if stack.dims else None)
     z = frequencies(fitted, fit, labels) if new is None and stack.dims else None
     columns = Columns(
         id, derivation.obs_labels, derivation.component_labels, labels.identified, z, given,
@@ -172,7 +172,7 @@ def assignments(
         return path
     import pandas as pd
 
-    table = pd.concat(list(frames), copy=False)
+    table = pd.concat(list(frames))
     table.attrs = attrs
     return table
 

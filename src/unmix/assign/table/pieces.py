@@ -139,9 +139,9 @@ def pieces(
     if road.packed is not None:
         from unmix.onepass.draws import rows_over_draws
 
-        for some in rows_over_draws(
-            road.derivation.onepass, *road.packed, labels.permutation, quantiles, at
-        ):
+        onepass = road.derivation.onepass
+        assert onepass is not None
+        for some in rows_over_draws(onepass, *road.packed, labels.permutation, quantiles, at):
             tail = None if replicates is None else replicates.tail(some.log_marginal)
             yield Piece(some.rows, some.mean, some.bounds, some.overlap, tail)
         return

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 # tail of a half is then known to ±0.002 beside what the draws add.
 DRAWS, FEWEST = 100, 100_000
 # What is kept of the replicates of all draws: a sorted sample, and the lowest of each draw.
-SAMPLE, LOWEST = 2**21, 4096
+SAMPLE, LOWEST = 2**19, 4096
 PIECE = 2**18
 # Equal rows have equal densities up to the order of sums.
 ROUNDING = 1e-9
@@ -69,9 +69,10 @@ class Replicates:
         as_improbable = np.zeros(log_marginal.shape[1])
         for value, sample, lowest in zip(log_marginal, self.sample, self.lowest, strict=True):
             value = value + ROUNDING * (1.0 + np.abs(value))
-            share = np.searchsorted(sample, value, side="right") / len(sample)
-            count = np.searchsorted(lowest, value, side="right")
-            as_improbable += np.where(count < len(lowest), count, share * self.each)
+            count = np.searchsorted(sample, value, side="right") * (self.each / len(sample))
+            low = np.flatnonzero(value < lowest[-1])
+            count[low] = np.searchsorted(lowest, value[low], side="right")
+            as_improbable += count
         return (1.0 + as_improbable) / (1.0 + self.total)
 
 
