@@ -173,7 +173,7 @@ def assignments(
     import pandas as pd
 
     table = pd.concat(list(frames))
-    table.attrs = attrs
+    table.attrs.update(attrs)
     return table
 
 
