@@ -17,7 +17,7 @@ knowing θ would settle; overlap stays open even then (Depeweg et al. 2018, ICML
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pymc as pm
@@ -35,6 +35,40 @@ from unmix.fingerprint import require_same
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@overload
+def assignments(
+    model: pm.Model | None = None,
+    fit: Any = None,
+    new: Mapping[str, Any] | pm.Model | None = None,
+    *,
+    interval: float = ...,
+    partition: Any = ...,
+    to: None = ...,
+    overwrite: bool = ...,
+    id: str = ...,
+    tail: bool = ...,
+    false_alarms: float = ...,
+    rng: int | np.random.Generator | None = ...,
+) -> "pd.DataFrame": ...
+
+
+@overload
+def assignments(
+    model: pm.Model | None = None,
+    fit: Any = None,
+    new: Mapping[str, Any] | pm.Model | None = None,
+    *,
+    interval: float = ...,
+    partition: Any = ...,
+    to: str | Path,
+    overwrite: bool = ...,
+    id: str = ...,
+    tail: bool = ...,
+    false_alarms: float = ...,
+    rng: int | np.random.Generator | None = ...,
+) -> Path: ...
 
 
 def assignments(

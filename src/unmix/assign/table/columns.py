@@ -94,6 +94,12 @@ class Columns:
         return pd.DataFrame(found, index=pd.Index(self.obs[rows], name=self.id))
 
 
+def free_name(id: str) -> str:
+    """The name of a file's id column, or ``obs`` where a column of the table has that name."""
+    own = id in PER_ROW or id.startswith(tuple(f"{kind}[" for kind in PER_COMPONENT))
+    return "obs" if own else id
+
+
 def as_partition(partition: Any, rows: int) -> NDArray[np.int64] | None:
     """A partition as whole numbers, one a row.
 
