@@ -36,7 +36,10 @@ def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
             return 0
         rows = f"new holds {len(labels)} rows" if new else f"there are {len(labels)} observations"
         raise UnmixError(f"{rows}: say which one to explain with obs, {_range(labels)}")
-    found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
+    if labels.dtype.kind == "O":  # a label may be anything, an array too
+        found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
+    else:
+        found = np.flatnonzero(np.broadcast_to(labels == obs, labels.shape))
     if not len(found):
         found = np.flatnonzero(labels.astype(str) == str(obs))
     if not len(found):
