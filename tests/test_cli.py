@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 import unmix
 from unmix import analysis, io
 from unmix.assign import draw_assignments
+from unmix.assign.table.columns import free_name
 from unmix.cli import app
 from unmix.derive import derive
 from unmix.fingerprint import fingerprint
-from unmix.output import OutputFolder, assignments_frame
+from unmix.output import OutputFolder
 from unmix.plan import Plan
 from unmix.recipe import recipe_of
 
@@ -186,7 +187,7 @@ def test_assignments_are_those_of_the_saved_fit(fitted):
     table = pd.read_csv(folder / "out" / "assignments.csv")
     assert table["name"].to_list() == x["name"].to_list()
     tree = io.load_tree(folder / "out" / "fit.nc")
-    again = assignments_frame(unmix.responsibilities(io.load_model(tree), tree), "name")
+    again = unmix.assignments(io.load_model(tree), tree, id="name", rng=1).reset_index()
     assert table.columns.to_list() == again.columns.to_list()
     # Written with as many digits as tell one float from the next, so nothing may be lost but in
     # the last place by pandas' quick reader, and a few units of it by sums over draws that lie in
@@ -195,6 +196,7 @@ def test_assignments_are_those_of_the_saved_fit(fitted):
     numbers = table.select_dtypes("number").columns
     np.testing.assert_allclose(table[numbers], again[numbers], rtol=1e-14, atol=1e-14)
     assert {"responsibility[0]", "lower[0]", "upper[1]", "assignment_frequency[1]"} <= set(table)
+    assert table["unexplained"].to_list() == again["unexplained"].to_list()
 
 
 def test_explain_takes_ids(fitted, run):
@@ -202,6 +204,13 @@ def test_explain_takes_ids(fitted, run):
     done = run("explain", str(folder / "out" / "fit.nc"), "--obs", "eruption 3")
     assert done.exit_code == 0
     assert f"x = {x['waiting'].iloc[3]}" in done.stdout
+    assert "Nearest neighbours" not in done.stdout
+    done = run(
+        "explain", str(folder / "out" / "fit.nc"), "--obs", "eruption 3", "--features",
+        "--neighbours", "2",
+    )  # fmt: skip
+    assert "What pulls it to component" in done.stdout
+    assert "Nearest neighbours" in done.stdout
     assert "counted" in done.stdout
     logs = run("explain", str(folder / "out" / "fit.nc"), "--obs", "eruption 3", "--logs")
     assert "log p(A|B)" in logs.stdout
@@ -269,6 +278,8 @@ def test_em_alone(run, tmp_path):
         "responsibility[0]",
         "responsibility[1]",
         "entropy",
+        "tail",
+        "unexplained",
     ]
 
 
@@ -470,18 +481,8 @@ def test_a_terminal_without_greek_letters(tmp_path):
     assert "? is unknown" in done.stdout
 
 
-def test_assignments_survive_an_id_called_like_a_column():
-    responsibilities = xr.Dataset(
-        {
-            "responsibility": (("obs", "component"), [[1.0, 0.0]]),
-            "most_likely": ("obs", [0]),
-            "entropy": ("obs", [0.0]),
-        },
-        coords={"obs": ["a"], "component": [0, 1]},
-    )
-    frame = assignments_frame(responsibilities, "entropy")
-    assert frame["obs"].to_list() == ["a"]
-    assert frame["entropy"].to_list() == [0.0]
+def test_an_id_called_like_a_column_of_the_table_gives_way():
+    assert [free_name(n) for n in ("name", "entropy", "lower[0]")] == ["name", "obs", "obs"]
 
 
 def test_a_file_that_could_not_be_written_whole_is_not_there(tmp_path):

@@ -31,6 +31,7 @@ HEAVY = {
 FUNCTIONS = {
     "agreement",
     "align",
+    "assignments",
     "bayes_rule",
     "co_assignment",
     "compare",

@@ -9,6 +9,7 @@ from .assign import Relabelling as Relabelling
 from .assign import Summary as Summary
 from .assign import agreement as agreement
 from .assign import align as align
+from .assign import assignments as assignments
 from .assign import co_assignment as co_assignment
 from .assign import compare_relabellings as compare_relabellings
 from .assign import draw_assignments as draw_assignments

@@ -231,13 +231,20 @@ def _rows(work: Work, fit: Any) -> "xr.Dataset":
     import numpy as np
 
     import unmix
+    from unmix.assign.table.columns import free_name
     from unmix.show import tables
 
     with work.stage("responsibilities of every row"):
         responsibilities = unmix.responsibilities(work.model, fit)
-        if work.out:
-            work.out.assignments(responsibilities, work.plan.id)
-    work.show("Who made each row", tables.assignments_table(responsibilities, data=work.x))
+    content = [tables.assignments_table(responsibilities, data=work.x)]
+    if work.out:
+        with work.stage("the table of assignments, and rows simulated for its tails"):
+            table = unmix.assignments(
+                work.model, fit, id=free_name(work.plan.id), rng=work.plan.seed
+            )
+            work.out.assignments(table)
+        content.append(tables.unexplained_note(table))
+    work.show("Who made each row", *content)
     _open_up(work, fit, responsibilities, int(np.argmax(responsibilities["entropy"].to_numpy())))
     return responsibilities
 

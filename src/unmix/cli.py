@@ -198,6 +198,8 @@ def explain(
     fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
     obs: Annotated[str, typer.Option(help="The row: its id, or its number counted from 0.")],
     logs: Annotated[bool, typer.Option("--logs", help="Show natural logarithms.")] = False,
+    features: Annotated[bool, typer.Option("--features", help="Which pull it where.")] = False,
+    neighbours: Annotated[int, typer.Option(help="So many rows most like it.")] = 0,
 ) -> None:
     """Bayes' rule for one row of a saved fit, number by number."""
     from unmix import io
@@ -207,8 +209,8 @@ def explain(
     import unmix
     from unmix.terminal import say, terminal
 
-    explanation = unmix.explain(model, io.fit_in(tree), obs=obs)
-    say(terminal(), explanation.text(logs=logs))
+    found = unmix.explain(model, io.fit_in(tree), obs, features=features, neighbours=neighbours)
+    say(terminal(), found.text(logs=logs))
 
 
 @app.command()
@@ -247,10 +249,8 @@ def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
     """The options, looked at before anything is read or computed."""
     if components < 1:
         raise UnmixError(f"-k is {components}: ask for 1 component or more")
-    least = {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}
-    for name, smallest in least.items():
-        value = options.get(name)
-        if value is not None and value < smallest:
+    for name, smallest in {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}.items():
+        if (value := options.get(name)) is not None and value < smallest:
             raise UnmixError(f"--{name} is {value}: give {smallest} or more")
     if suffix == ".zarr":
         from importlib.util import find_spec

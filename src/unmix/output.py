@@ -12,7 +12,6 @@ from unmix.printable import printable
 if TYPE_CHECKING:
     import pandas as pd
     import pymc as pm
-    import xarray as xr
     from matplotlib.figure import Figure
 
 
@@ -108,45 +107,6 @@ class OutputFolder:
         """Write a matplotlib figure as PNG."""
         self.write(f"{name}.png", lambda path: figure.savefig(path, dpi=150))
 
-    def assignments(self, responsibilities: "xr.Dataset", id: str) -> None:
-        """Write who made each row, with what probability, as ``assignments.csv``."""
-        frame = assignments_frame(responsibilities, id)
-        self.write("assignments.csv", lambda path: frame.to_csv(path, index=False))
-
-
-PER_COMPONENT = ("responsibility", "lower", "upper", "assignment_frequency")
-PER_ROW = ("entropy", "overlap", "parameter_uncertainty")
-
-
-def assignments_frame(responsibilities: "xr.Dataset", id: str = "obs") -> "pd.DataFrame":
-    """What `unmix.responsibilities` gives, one line a row of the data.
-
-    Parameters
-    ----------
-    responsibilities
-        Its result.
-    id
-        What to call the column that names the rows.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The id; ``most_likely``; ``responsibility[k]`` with its interval ``lower[k]``, ``upper[k]``
-        and ``assignment_frequency[k]`` for each component k, as far as there are any; ``entropy``
-        and its two parts, nats.
-    """
-    import pandas as pd
-
-    taken = ("most_likely", *PER_ROW)
-    columns = {
-        "obs" if id in taken else id: responsibilities["obs"].to_numpy(),
-        "most_likely": responsibilities["most_likely"].to_numpy(),
-    }
-    per_component = [n for n in PER_COMPONENT if n in responsibilities]
-    for k, label in enumerate(responsibilities["component"].to_numpy()):
-        for name in per_component:
-            columns[f"{name}[{label}]"] = responsibilities[name].isel(component=k).to_numpy()
-    for name in PER_ROW:
-        if name in responsibilities:
-            columns[name] = responsibilities[name].to_numpy()
-    return pd.DataFrame(columns)
+    def assignments(self, table: "pd.DataFrame") -> None:
+        """Write what `unmix.assignments` says of each row as ``assignments.csv``."""
+        self.write("assignments.csv", lambda path: table.to_csv(path))

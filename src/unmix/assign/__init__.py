@@ -25,3 +25,6 @@ __all__ = [
     "responsibilities",
     "summary",
 ]
+from unmix.assign.table import assignments
+
+__all__ = ["align", "assignments", "draw_assignments", "responsibilities"]

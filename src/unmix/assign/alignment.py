@@ -111,16 +111,16 @@ def component_matches(
         return permutation, margin  # no labels to contradict
     stack = stack_theta(derivation, fit)
     looks = np.unique(np.linspace(0, samples - 1, 32).astype(int))
-    parts = []
+    reference = None
     for part in derivation.blocks(len(looks)):
         some = looks[part]
         r = derivation.bayes(stack[some]).responsibility
-        parts.append(np.take_along_axis(r, permutation[some][:, None, :], axis=-1))
-    aligned = np.concatenate(parts)
-    again = match(aligned, aligned[0], derivation.components.symmetry)
-    clear = again.margin > OPEN_MARGIN
-    if np.any(again.permutation[clear] != np.arange(k)):
-        return None, None
+        aligned = np.take_along_axis(r, permutation[some][:, None, :], axis=-1)
+        reference = aligned[0].copy() if reference is None else reference
+        again = match(aligned, reference, derivation.components.symmetry)
+        clear = again.margin > OPEN_MARGIN
+        if np.any(again.permutation[clear] != np.arange(k)):
+            return None, None
     return permutation, margin
 
 

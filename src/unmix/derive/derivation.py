@@ -31,6 +31,7 @@ from unmix.derive.verify import Verification
 from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
+    from unmix.derive.entries import Entries
     from unmix.onepass.onepass import OnePass
     from unmix.onepass.recognise import Recognised
 
@@ -173,6 +174,13 @@ class Derivation:
             f"fast, one compiled pass over the data: {families} given {self.latent.name}, with "
             "parameters that no row changes"
         )
+
+    @cached_property
+    def entries(self) -> "Entries":
+        """The likelihood entry by entry, as a function of θ and of the data."""
+        from unmix.derive.entries import open_entries  # compiled for those who ask
+
+        return open_entries(self)
 
     # -- the table ---------------------------------------------------------------------------
 

@@ -11,24 +11,31 @@ put beside the count of z_i. Nothing is averaged before components are matched.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.assign.alignment import component_matches
-from unmix.assign.draws import assign_draws
-from unmix.assign.matching import verdict
-from unmix.derive import Derivation, bayes_rule, derive
+from unmix.assign.labels import Labels, match_draws
+from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
 from unmix.show.explanation import Explanation
-from unmix.show.numbers import number, plain, share
+from unmix.show.notes import (
+    average_note,
+    count_note,
+    label_note,
+    status_note,
+    undefined_note,
+    which_theta,
+)
 from unmix.show.observation import data_of, position
-from unmix.show.terms import as_table, log_mean, summed_up, terms_of_row
+from unmix.show.one_row import OneRow
+from unmix.show.terms import as_table, summed_up, terms_of_row
+from unmix.show.why import deeper, near
 
 
 def explain(
@@ -38,6 +45,8 @@ def explain(
     *,
     new: Mapping[str, ArrayLike] | pm.Model | None = None,
     interval: float = 0.89,
+    features: bool = False,
+    neighbours: int = 0,
 ) -> Explanation:
     r"""Bayes' rule for one observation, term by term, with its numbers.
 
@@ -53,6 +62,12 @@ def explain(
         Other rows, as in `unmix.bayes_rule`; ``obs`` is then among them.
     interval
         Probability of the equal-tailed posterior intervals when the fit has draws.
+    features
+        Also which features pull the row to which component (`unmix.show.contributions`), and at
+        which value of one feature the two leading components tie (`unmix.show.ties`).
+    neighbours
+        Also so many rows of the model, most probably made by the same component as this one
+        (`unmix.assign.neighbours`).
 
     Returns
     -------
@@ -77,12 +92,14 @@ def explain(
         raise UnmixError("there is no θ to explain at: pass the result of unmix.em or unmix.sample")
     here = derivation if new is None else derivation.on(new)
     row = position(here, obs, new=new is not None)
-    bayes = bayes_rule(derivation.model, fit, obs=[row], new=new)
-    sample = tuple(str(d) for d in bayes["log_marginal"].dims if d != "obs")
-    draws = int(np.prod([bayes.sizes[d] for d in sample])) if sample else None
+    stack = stack_theta(here, fit)
+    one = OneRow(derivation, here, row, stack)
+    draws = len(stack) if stack.dims else None
     labels = _match(derivation, fit, draws) if draws else None
     permutation = None if labels is None else labels.permutation
-    logs = terms_of_row(bayes, permutation)
+    log_prior, log_likelihood = one.log_terms()
+    rule = bayes.rule(log_prior[:, None], log_likelihood[:, None])
+    logs = terms_of_row(rule, permutation)
     width = interval if draws else None
     table = as_table(summed_up(logs, width), here.component_labels, width)
     explanation = Explanation(
@@ -91,7 +108,7 @@ def explain(
         latent=here.latent.name,
         observed=tuple(here.opened.assignment_terms),
         data=data_of(here, row),
-        theta=_which_theta(fit, draws, width),
+        theta=which_theta(fit, draws, width),
         table=table,
         interval=width,
         draws=draws,
@@ -100,28 +117,21 @@ def explain(
     z = _assignments(fit, derivation.latent.name, row) if new is None and draws else None
     if z is not None:
         explanation = replace(explanation, table=_counted(table, z, permutation))
+    pulls, said = deeper(one, explanation, labels, features)
+    alike, thinned = near(one, fit, rule.responsibility[:, 0], neighbours)
     notes = (
-        *_undefined_note(logs),
-        *_status_note(fit),
-        *_average_note(explanation, logs),
-        *_count_note(explanation, fit, logs),
-        *_label_note(labels),
+        *undefined_note(logs),
+        *status_note(fit),
+        *average_note(explanation, logs),
+        *count_note(explanation, fit, logs),
+        *label_note(labels),
+        *said,
+        *thinned,
     )
-    return replace(explanation, notes=notes)
+    return replace(explanation, notes=notes, neighbours=alike, **pulls)
 
 
 # -- what the fit holds beside θ -----------------------------------------------------------------
-
-
-class Labels(NamedTuple):
-    """How components were matched across draws.
-
-    ``permutation`` has shape (sample, component): the raw component of each matched one.
-    """
-
-    permutation: NDArray[np.intp]
-    identified: bool
-    sentence: str
 
 
 def _match(derivation: Derivation, fit: Any, draws: int) -> Labels | None:
@@ -136,11 +146,7 @@ def _match(derivation: Derivation, fit: Any, draws: int) -> Labels | None:
                 f"the fit's alignment has shape {shape} for {draws} draws of {k} components: thin "
                 "both groups alike, or leave the group out"
             )
-    permutation, margin = component_matches(derivation, fit, draws)
-    if permutation is None or margin is None:
-        found = assign_draws(derivation, stack_theta(derivation, fit), None)
-        permutation, margin = found.permutation, found.margin
-    return Labels(permutation, *verdict(margin, symmetric=True))
+    return match_draws(derivation, fit, draws)
 
 
 def _assignments(fit: Any, latent: str, row: int) -> NDArray | None:
@@ -153,7 +159,11 @@ def _assignments(fit: Any, latent: str, row: int) -> NDArray | None:
             z = group[latent]
             sample = [d for d in ("chain", "draw", "sample") if d in z.dims]
             if sample:
-                values = z.transpose(*sample, ...).to_numpy()
+                z = z.transpose(*sample, ...)
+                if z.ndim == len(sample) + 1:  # only what is asked for is read from a disk
+                    z = z[..., row : row + 1]
+                    row = 0
+                values = z.to_numpy()
                 return values.reshape(int(np.prod(values.shape[: len(sample)])), -1)[:, row]
     return None
 
@@ -164,96 +174,4 @@ def _counted(table: xr.Dataset, z: NDArray, permutation: NDArray | None) -> xr.D
     counted = (z[:, None] == components).sum(axis=0)
     return table.assign(
         counted=("component", counted), assignment_frequency=("component", counted / len(z))
-    )
-
-
-# -- what is said about it -----------------------------------------------------------------------
-
-
-def _which_theta(fit: Any, draws: int | None, interval: float | None) -> str:
-    if draws and interval:
-        return (
-            f"Posterior means over {draws:,} draws of θ; below each its equal-tailed "
-            f"{share(interval)} interval."
-        )
-    kinds = {"likelihood": "the maximum likelihood θ", "posterior": "the posterior mode of θ"}
-    kind = kinds.get(str(getattr(fit, "kind", "")))
-    return f"At {kind} found by EM." if kind else "At the given θ."
-
-
-def _undefined_note(logs: dict[str, NDArray]) -> tuple[str, ...]:
-    undefined = int(np.isnan(logs["responsibility"]).any(axis=1).sum())
-    if not undefined:
-        return ()
-    where = "" if len(logs["marginal"]) == 1 else f" in {undefined:,} draws"
-    return (
-        f"The marginal p(B) is zero or infinite{where}: Bayes' rule divides zero by zero there, "
-        "and no responsibility would be the right one.",
-    )
-
-
-def _status_note(fit: Any) -> tuple[str, ...]:
-    if getattr(fit, "converged", True):
-        return ()
-    status = fit.status
-    return (f"EM has not converged ({plain(status.name)}). {plain(status.advice, 400)}",)
-
-
-def _average_note(explanation: Explanation, logs: dict[str, NDArray]) -> tuple[str, ...]:
-    """The mean of a ratio is not the ratio of means; shown where they differ most."""
-    if explanation.interval is None:
-        return ()
-    joint, marginal = log_mean(logs["joint"]), log_mean(logs["marginal"])
-    with np.errstate(invalid="ignore"):
-        ratio = np.exp(joint - marginal)
-    averaged = explanation.table["responsibility"].sel(summary="mean").to_numpy()
-    sentence = "p(A|B) is the mean over draws of the ratio, not the ratio of the means to its left"
-    if not np.isfinite(ratio - averaged).all():
-        return (sentence + ".",)
-    k = int(np.argmax(np.abs(ratio - averaged)))
-    label = plain(explanation.table["component"].values[k])
-    shown, other = number(averaged[k]), number(ratio[k])
-    example = f" (component {label}: {shown}, not {other})" if shown != other else ""
-    return (f"{sentence}{example}.",)
-
-
-def _count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) -> tuple[str, ...]:
-    """What counting should give, where z was drawn afresh at every θ.
-
-    Given θ_t, 1{z_i = k} has mean r_t and variance r_t (1 − r_t), independently over t, so the
-    count has mean Σ r_t and variance Σ r_t (1 − r_t), whatever the chain's mixing.
-    """
-    if "counted" not in explanation.table or explanation.draws is None:
-        return ()
-    kind = str(getattr(fit, "attrs", {}).get("z_kind", ""))
-    if kind == "dependent":
-        return (
-            "Counting estimates p(A|B) too; here z_i also depends on the draw before it, so the "
-            "two may differ by more than independent draws would.",
-        )
-    if kind != "fresh":
-        return ()
-    r = np.exp(logs["responsibility"])
-    sd = np.sqrt((r * (1 - r)).sum(axis=0))
-    k = int(np.argmax(r.mean(axis=0)))
-    label = plain(explanation.table["component"].values[k])
-    return (
-        f"Counting estimates p(A|B) too: with z_i drawn afresh at every θ, component {label} was "
-        f"to be drawn {r[:, k].sum():,.0f} times, give or take {number(sd[k], 2)} (one standard "
-        "deviation).",
-    )
-
-
-def _label_note(labels: Labels | None) -> tuple[str, ...]:
-    if labels is None:
-        return ()
-    if not labels.identified:
-        return (f"Components are {labels.sentence}.",)
-    permutation = labels.permutation
-    moved = int((permutation != np.arange(permutation.shape[1])).any(axis=1).sum())
-    if not moved:
-        return ()
-    return (
-        f"Components were matched across draws before anything was averaged: {moved:,} of "
-        f"{len(permutation):,} draws were relabelled.",
     )

@@ -10,9 +10,12 @@ from html import escape
 from textwrap import wrap
 from typing import Any, NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from unmix.show.numbers import from_log, log_number, number, plain
+from unmix.show.sections import alike, crossings, pulls
+from unmix.show.ties import Tie
 
 WIDTH = 100
 COLUMNS = {
@@ -67,6 +70,16 @@ class Explanation:
         Number of draws; None for one θ.
     notes
         Sentences: what would be misread otherwise.
+    contributions
+        Where asked for, which features pull the row to which component: ``feature_pull``
+        (against, feature), ``prior_pull`` and ``log_odds`` (against), nats, positive towards the
+        leading component, with draws by ``summary``; ``how`` (feature).
+    ties
+        Where asked for, the value of each continuous feature at which the two leading components
+        tie, the others held fixed.
+    neighbours
+        Where asked for, the rows most probably made by the same component: that probability by
+        obs.
     """
 
     obs: Any
@@ -79,6 +92,9 @@ class Explanation:
     interval: float | None
     draws: int | None
     notes: tuple[str, ...]
+    contributions: xr.Dataset | None = None
+    ties: tuple[Tie, ...] | None = None
+    neighbours: xr.DataArray | None = None
 
     def __repr__(self) -> str:
         return self.text()
@@ -116,6 +132,8 @@ class Explanation:
             lines.append("")
         for note in self.notes:
             lines += self._wrapped(note)
+        for title, body in self._sections():
+            lines += ["", *self._wrapped(title), *body]
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
@@ -141,8 +159,31 @@ class Explanation:
             f"<table><thead>{''.join(line(row, 'th') for row in head)}</thead>"
             f"<tbody>{''.join(line(row, 'td') for row in rows)}</tbody></table>"
             + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+            + "".join(
+                f"<p><b>{escape(title)}</b></p><pre>{escape(chr(10).join(body))}</pre>"
+                for title, body in self._sections()
+            )
             + "</div>"
         )
+
+    def _sections(self) -> list[tuple[str, list[str]]]:
+        """What was asked for beside Bayes' rule: titles and lines."""
+        return [
+            section
+            for section in (
+                pulls(self.contributions),
+                crossings(self.ties, self._leading()),
+                alike(self.neighbours),
+            )
+            if section is not None
+        ]
+
+    def _leading(self) -> list[str]:
+        """The two components of the largest responsibilities, the largest first."""
+        r = self.table["log_responsibility"]
+        r = r if self.interval is None else r.sel(summary="mean")
+        order = np.argsort(-r.to_numpy(), kind="stable")[:2]
+        return [plain(self.table["component"].values[k], 24) for k in order]
 
     def _title(self) -> str:
         return f"Bayes' rule for {'new ' if self.new else ''}observation {plain(self.obs)}"

@@ -36,7 +36,10 @@ def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
             return 0
         rows = f"new holds {len(labels)} rows" if new else f"there are {len(labels)} observations"
         raise UnmixError(f"{rows}: say which one to explain with obs, {_range(labels)}")
-    found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
+    if labels.dtype.kind == "O":  # a label may be anything, an array too
+        found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
+    else:
+        found = np.flatnonzero(np.broadcast_to(labels == obs, labels.shape))
     if not len(found):
         found = np.flatnonzero(labels.astype(str) == str(obs))
     if not len(found):
@@ -86,7 +89,7 @@ def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
         }
         if data.shape[: index.ndim] == index.shape:
             follows = index.reshape(index.shape + (1,) * (data.ndim - index.ndim)) == row
-            yield from _entries(derivation, name, data, np.broadcast_to(follows, data.shape))
+            yield from named_entries(derivation, name, data, np.broadcast_to(follows, data.shape))
     if len(derivation.table.z_shape) > 1:
         return
     for name, variable in opened.shared_data.items():
@@ -94,10 +97,10 @@ def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
         if name not in carried and data.ndim and len(data) == derivation.n_obs:
             own = np.zeros(data.shape, bool)
             own[row] = True
-            yield from _entries(derivation, name, data, own)
+            yield from named_entries(derivation, name, data, own)
 
 
-def _entries(
+def named_entries(
     derivation: Derivation, name: str, data: np.ndarray, own: np.ndarray
 ) -> Iterator[tuple[str, Any]]:
     """Entries of an array, each named by its labels along the axes that tell them apart."""

@@ -114,6 +114,21 @@ def assignments_table(
     return Group(table, Text(note, style="dim"))
 
 
+def unexplained_note(table: pd.DataFrame, rows: int = 8) -> RenderableType:
+    """Which rows of `unmix.assignments` no component explains, in a sentence."""
+    if "unexplained" not in table:
+        return Text(f"rows that no component explains: {table.attrs['tail']}", style="dim")
+    flagged = [plain(label, 24) for label in table.index[table["unexplained"]]]
+    if not flagged:
+        return Text("every row is one that the fitted mixture makes now and then", style="dim")
+    more = f" and {len(flagged) - rows} more" if len(flagged) > rows else ""
+    return Text(
+        f"! no component explains {', '.join(flagged[:rows])}{more}: the fitted mixture makes rows "
+        f"as improbable in {float(table['tail'][table['unexplained']].max()):.1g} of cases at most",
+        style="bold red",
+    )
+
+
 def crosscheck_table(check: Any) -> RenderableType:
     """The verdict on the two roads, every test behind it, and what it cannot see."""
     styles = {"consistent": "bold green", "inconsistent": "bold red"}

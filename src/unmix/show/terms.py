@@ -14,6 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from unmix.derive import bayes
+
 Array = NDArray[np.float64]
 
 SUMMARIES = ("mean", "lower", "upper")
@@ -41,13 +43,13 @@ def log_quantile(logs: Array, q: float) -> Array:
     return np.logaddexp(here + ordered[below], there + ordered[above])
 
 
-def terms_of_row(bayes: xr.Dataset, permutation: NDArray | None = None) -> dict[str, Array]:
-    """Log terms of the one row in a result of `unmix.bayes_rule`.
+def terms_of_row(rule: bayes.Terms, permutation: NDArray | None = None) -> dict[str, Array]:
+    """Log terms of one row at every draw.
 
     Parameters
     ----------
-    bayes
-        One observation; any sample dims.
+    rule
+        Bayes' rule for the row, (sample, 1, component) and (sample, 1).
     permutation
         Shape (sample, component): component k of the result is raw component ``permutation[s, k]``
         of draw s.
@@ -57,13 +59,12 @@ def terms_of_row(bayes: xr.Dataset, permutation: NDArray | None = None) -> dict[
     dict
         By term, shape (sample, component); for ``marginal``, (sample,).
     """
-    k = bayes.sizes["component"]
-    row = bayes.isel(obs=0)
     logs = {
-        name: row[f"log_{name}"].transpose(..., "component").to_numpy().reshape(-1, k)
-        for name in ("prior", "likelihood", "joint")
+        "prior": rule.log_prior[:, 0],
+        "likelihood": rule.log_likelihood[:, 0],
+        "joint": rule.log_joint[:, 0],
     }
-    marginal = row["log_marginal"].to_numpy().reshape(-1)
+    marginal = rule.log_marginal[:, 0]
     # The quotient of the rule, in logs: the responsibility itself is 0 below 1e-308. Where the
     # marginal is 0 or infinite there is no quotient.
     with np.errstate(invalid="ignore"):

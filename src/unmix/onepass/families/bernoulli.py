@@ -89,3 +89,6 @@ class Bernoulli(Family):
         if not np.isin(x, (0, 1)).all():
             raise ValueError("values that are neither 0 nor 1")
         return x
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        return (rng.random((d, n)) < np.exp(p[:d, None])).astype(np.float64)

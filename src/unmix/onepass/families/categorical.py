@@ -87,3 +87,11 @@ class Categorical(Family):
         if (x < 0).any() or (x >= self.levels).any() or (x != np.floor(x)).any():
             raise ValueError("values that are no level")
         return x
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        below = np.exp(p.reshape(d, self.levels)).cumsum(axis=1)
+        # What rounding leaves above the last sum goes to the last level that is possible.
+        below[below >= below[:, -1:]] = np.inf
+        u = rng.random((d, n))
+        return np.stack([np.searchsorted(b, v, side="right") for b, v in zip(below, u, strict=True)]
+                        ).astype(np.float64)  # fmt: skip

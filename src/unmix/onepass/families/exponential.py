@@ -75,3 +75,6 @@ class Exponential(Family):
         if (x < 0).any():
             raise ValueError("negative values")
         return x
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.standard_exponential((d, n)) / -p[:d, None]

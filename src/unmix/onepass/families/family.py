@@ -9,6 +9,7 @@ PyTensor how the model's parameters become the numbers those loops read. It is e
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
@@ -72,6 +73,10 @@ class Family(ABC):
     @abstractmethod
     def neutral(self, x: NDArray) -> NDArray:
         """Packed parameters of one component fitted to columns x (d, obs), to centre sums at."""
+
+    @abstractmethod
+    def replicate(self, p: NDArray, d: int, n: int, rng: np.random.Generator) -> NDArray:
+        """Draw n rows of one component with packed parameters p, as columns (d, n)."""
 
     def log_base(self, x: NDArray) -> NDArray:
         """The part of log p(x_i | k) that no parameter enters, (obs,), where there is one."""

@@ -9,6 +9,7 @@ Statistics, about the μ they were computed with: Σ r (x − μ) (d) and the lo
 
 import numpy as np
 import pytensor.tensor as pt
+import scipy.linalg
 from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.random.basic import MvNormalRV
 
@@ -327,3 +328,9 @@ class MvNormal(Family):
         c = -np.log(sd).sum() - d * HALF_LOG_2_PI
         rows, columns = lower_indices(d)
         return np.concatenate([x.mean(axis=1), np.diag(1 / sd)[rows, columns], [c]])
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        inverse = np.zeros((d, d))
+        inverse[lower_indices(d)] = p[d:-1]
+        white = rng.standard_normal((d, n))
+        return p[:d, None] + scipy.linalg.solve_triangular(inverse, white, lower=True)

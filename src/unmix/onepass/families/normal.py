@@ -161,3 +161,6 @@ class Normal(Family):
         sd = np.where(sd > 0, sd, 1.0)
         c = -np.log(sd).sum() - len(x) * HALF_LOG_2_PI
         return np.concatenate([x.mean(axis=1), 1 / sd, [c]])
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        return p[:d, None] + rng.standard_normal((d, n)) / p[d : 2 * d, None]

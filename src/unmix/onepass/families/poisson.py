@@ -85,3 +85,6 @@ class Poisson(Family):
         if (x < 0).any() or (x != np.floor(x)).any():
             raise ValueError("values that are not counts")
         return x
+
+    def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
+        return rng.poisson(np.exp(p[:d, None]), (d, n)).astype(np.float64)
