@@ -8,6 +8,7 @@ from unmix.assign.partition.verb import Partition, partition
 from unmix.assign.relabel import Relabelling, compare_relabellings, relabel
 from unmix.assign.responsibilities import responsibilities
 from unmix.assign.summary import Summary, summary
+from unmix.assign.table import assignments
 
 __all__ = [
     "Agreement",
@@ -16,6 +17,7 @@ __all__ = [
     "Summary",
     "agreement",
     "align",
+    "assignments",
     "co_assignment",
     "compare_relabellings",
     "draw_assignments",
@@ -25,6 +27,3 @@ __all__ = [
     "responsibilities",
     "summary",
 ]
-from unmix.assign.table import assignments
-
-__all__ = ["align", "assignments", "draw_assignments", "responsibilities"]
