@@ -65,9 +65,10 @@ class Proposal:
     @classmethod
     def from_arrays(cls, held: dict[str, NDArray]) -> "Proposal":
         """The same, read back."""
-        numbers = {name: float(held[name]) for name in ("nu", "efficiency")}
-        names = ("log_share", "centres", "factors", "groups", "key")
-        return cls(**numbers, **{name: held[name] for name in names})
+        return cls(
+            float(held["nu"]), held["log_share"], held["centres"], held["factors"],
+            held["groups"], held["key"], float(held["efficiency"]),
+        )  # fmt: skip
 
     def log_density(self, y: Array, nu: float | None = None) -> Array:
         """Log q of points (point, dimension)."""
@@ -152,18 +153,18 @@ def fit(
         ])  # fmt: skip
         r = np.exp(each - logsumexp(each, axis=0)) * weight
         mass = r.sum(axis=1)
-        centres, factors = [], []
+        places, spreads = [], []
         for m in range(modes):
             here = r[m] / mass[m]
             apart = y - here @ y
             own = 1.0 / float(here @ here)
             trust = own / (own + ENOUGH * size)
             covariance = trust * _scatter(here, apart) + (1 - trust) * whole
-            centres.append(here @ y)
-            factors.append(np.linalg.cholesky(covariance))
+            places.append(here @ y)
+            spreads.append(np.linalg.cholesky(covariance))
         fitted = replace(
-            fitted, log_share=np.log(mass / mass.sum()), centres=np.array(centres),
-            factors=np.array(factors),
+            fitted, log_share=np.log(mass / mass.sum()), centres=np.array(places),
+            factors=np.array(spreads),
         )  # fmt: skip
     return fitted
 
