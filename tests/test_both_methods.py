@@ -44,8 +44,8 @@ def by_nuts(model) -> xr.DataTree:
 
 @pytest.fixture(scope="module")
 def by_pymc(model) -> xr.DataTree:
-    # Few draws, because they are slow; the slow test below has ten times as many.
-    options = {"draws": 500, "tune": 300, "chains": 4, "cores": 1, "rng": 20265}
+    # Few draws, because they are slow; the slow test below has twenty times as many.
+    options = {"draws": 500, "tune": 200, "chains": 2, "cores": 1, "rng": 20265}
     return sample(model, method="pymc", **options)[0]
 
 

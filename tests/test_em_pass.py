@@ -6,7 +6,7 @@ import pytest
 from registry import CASES, derived
 
 import unmix
-from unmix.infer.em import on_the_road, run_starts
+from unmix.infer.em_starts import on_the_road, run_starts
 from unmix.infer.objective import make_objective
 from unmix.infer.packed_em import Rules
 from unmix.infer.pass_em import run_on_pass

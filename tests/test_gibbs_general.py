@@ -4,7 +4,6 @@ Held to the model's own log-density, to a posterior that is enumerated, to NUTS,
 joint-distribution test with mutants.
 """
 
-import _thread
 import json
 
 import arviz as az
@@ -14,6 +13,7 @@ import pymc as pm
 import pytest
 import registry
 import truth
+from interrupting import interrupt
 from scipy import stats
 from scipy.special import gammaln, logsumexp
 
@@ -205,25 +205,25 @@ def test_a_seed_is_a_run_whatever_the_cores(small, whole):
 def at_sweep(monkeypatch, number, do):
     """Before the run's sweep of that number, counted over chains in turn, do something."""
     counted = iter(range(10**6))
-    runs = []
-    all_chains = gibbs_general._all_chains
+    stops = []
+    side_by_side = gibbs_general.side_by_side
 
-    def seen(run, *rest):
-        runs.append(run)
-        all_chains(run, *rest)
+    def seen(go, standing, threads, stop):
+        stops.append(stop)
+        side_by_side(go, standing, threads, stop)
 
     def watched(*args, **options):
         if next(counted) == number:
-            do(runs[-1])
+            do(stops[-1])
         return sweep(*args, **options)
 
-    monkeypatch.setattr(gibbs_general, "_all_chains", seen)
+    monkeypatch.setattr(gibbs_general, "side_by_side", seen)
     monkeypatch.setattr(gibbs_general, "sweep", watched)
 
 
-def control_c(run):
-    _thread.interrupt_main()
-    assert run.stop.wait(30)
+def control_c(stop):
+    interrupt()
+    assert stop.wait(30)
 
 
 @pytest.mark.parametrize(("draws_of_the_second", "kept"), [(2, (1, 12)), (8, (2, 9))])
@@ -255,7 +255,7 @@ def test_assignments_on_disk(small, whole, tmp_path):
     np.testing.assert_array_equal(z, whole[2])  # replaced, not written over
 
 
-def power_cut(run):
+def power_cut(stop):
     raise RuntimeError("power cut")
 
 
@@ -276,7 +276,7 @@ def test_a_run_goes_on_where_it_was_cut(small, whole, monkeypatch, tmp_path, num
     assert states == ["chain_0.npz", "chain_1.npz"][: 1 + (number > 32)]
     done = []
     with monkeypatch.context() as counting:
-        at_sweep(counting, 0, lambda run: done.append(run))
+        at_sweep(counting, 0, done.append)
         assert same(run(small, **options), whole)
     assert done  # there was something left to do
     with monkeypatch.context() as counting:

@@ -6,37 +6,24 @@ JRSS B 39:1). Several starts are run, since mixtures have many local maxima.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from itertools import combinations
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pymc as pm
-import xarray as xr
-from numpy.typing import NDArray
 
 from unmix.derive import Derivation, derive
 from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
+from unmix.infer.em_best import choose, describe, in_order
 from unmix.infer.em_result import EMResult
-from unmix.infer.em_run import IMPROPER, ROUGH, Run, flat_directions, m_step, polish, run
-from unmix.infer.labellings import swap_cost
+from unmix.infer.em_run import Run, flat_directions
+from unmix.infer.em_starts import on_the_road, run_starts
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.packed_em import Rules
-from unmix.infer.pass_em import run_on_pass, set_aside
 from unmix.infer.pass_objective import PassObjective
-from unmix.infer.progress import progress_bar
-from unmix.infer.starts import ENOUGH, Start, distinct_rows, find_starts, observed_features
-from unmix.infer.status import Status, status
-from unmix.onepass.onepass import OnePass
-
-# Starts whose objectives differ by less than this, relative, are at the same optimum.
-SAME_OPTIMUM = 1e-7
-# A rough run this far (nats) below the best so far is at another optimum: no last digits for it.
-HOPELESS = 1.0
-PROPER = ("converged", "iteration limit", "not monotone")
+from unmix.infer.starts import ENOUGH, Start, find_starts
 
 
 def em(
@@ -127,7 +114,7 @@ def em(
     else:
         number, begin = 1, iter([_start_at(derivation, start)])
     runs = run_starts(objective, begin, number, rules, progress)
-    best, table = _choose(runs)
+    best, table = choose(runs)
     theta = in_order(derivation, best)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
     return EMResult(
@@ -137,7 +124,7 @@ def em(
         kind=kind,
         df=objective.df,
         n_obs=derivation.n_obs,
-        status=_describe(best, table, _flat(objective, best)),
+        status=describe(best, table, _flat(objective, best)),
         trace=best.trace,
         starts=table,
         left_out=tuple(n for n in derivation.parameters if n not in touched),
@@ -155,36 +142,6 @@ def _flat(objective: Objective, best: Run) -> int:
     if best.outcome != "converged" or set(objective.free) <= closed:
         return 0
     return flat_directions(objective, best.theta)
-
-
-def on_the_road(
-    objective: Objective, *, storage: str = "float64", threads: int | None = None
-) -> Objective:
-    """The objective with its data summed by the pass, where the model has one.
-
-    Raises
-    ------
-    UnmixError
-        For an option of the pass where there is none, or one that makes no sense.
-    """
-    if storage not in ("float64", "float32"):
-        raise UnmixError(f"storage is {storage!r}: give 'float64' or 'float32'")
-    if threads is not None and (
-        isinstance(threads, bool) or threads != int(threads) or threads < 1
-    ):
-        raise UnmixError(f"threads is {threads!r}: give a whole number, 1 or more")
-    derivation = objective.derivation
-    onepass = derivation.onepass
-    if onepass is None:
-        if storage != "float64" or threads is not None:
-            raise UnmixError(
-                f"storage and threads belong to the fast road, which this model does not take "
-                f"({derivation.recognised}): leave them out"
-            )
-        return objective
-    if storage != "float64" or threads is not None:
-        onepass = OnePass(onepass.recognised, dtype=storage, threads=threads)
-    return PassObjective(derivation, objective.kind, objective.free, objective.held, onepass)
 
 
 def _require_floor(objective: Objective) -> None:
@@ -216,172 +173,3 @@ def _start_at(derivation: Derivation, start: Any) -> Start:
             "choose components that differ"
         )
     return Start(r, np.arange(len(r)), stack.point(0))
-
-
-def run_starts(
-    objective: Objective,
-    begin: Iterable[Start],
-    number: int,
-    rules: Rules,
-    progress: bool,
-    *,
-    rough: bool = False,
-) -> list[Run]:
-    """Run EM from starts; ``rough`` leaves the last digits, for starting chains."""
-    if isinstance(objective, PassObjective):
-        closed, one = _fast_runner(objective, rules)
-    else:
-        closed, one = _general_runner(objective, rules)
-    runs, best = [], -np.inf
-    with progress_bar("EM", number, progress) as bar:
-        for start in begin:
-            result = one(start)
-            hopeful = result.objective > best - HOPELESS
-            if not closed and not rough and hopeful and result.outcome in PROPER[:2]:
-                result = polish(objective, result)
-                if isinstance(objective, PassObjective):
-                    result = set_aside(objective, start, result)
-            if result.outcome in PROPER:
-                best = max(best, result.objective)
-            runs.append(result)
-            bar()
-    return runs
-
-
-def _fast_runner(objective: PassObjective, rules: Rules) -> tuple[bool, Callable[[Start], Run]]:
-    """A run on the compiled pass; and whether its M-step is all closed forms."""
-    closed = objective.readings is not None
-    rules = rules if closed else replace(rules, tolerance=max(rules.tolerance, ROUGH))
-
-    def begin(start: Start) -> Run:
-        try:
-            return run_on_pass(objective, start, rules)
-        except ValueError as error:
-            raise UnmixError(
-                "the likelihood cannot be evaluated at one component fitted to all rows "
-                f"({error}): are the data constant, or far outside what the family allows?"
-            ) from error
-
-    return closed, begin
-
-
-def _general_runner(objective: Objective, rules: Rules) -> tuple[bool, Callable[[Start], Run]]:
-    """A run along the general road; and whether its M-step is all closed forms."""
-    derivation = objective.derivation
-    blocks = closed_forms(objective)
-    closed = set(objective.free) <= {name for block in blocks for name in block.names}
-    k = derivation.n_components
-    # One component fitted to everything: every component gets the same share of every row.
-    pooled = np.full((derivation.n_obs, k), 1.0 / k)
-    one = m_step(objective, blocks, objective.initial, pooled, thorough=True)
-    try:
-        _, _, log_likelihood = objective.expectation(one)
-    except IMPROPER as error:
-        raise UnmixError(
-            f"the likelihood cannot be evaluated at one component fitted to all rows ({error}): "
-            "are the data constant, or far outside what the family allows?"
-        ) from error
-    finite = log_likelihood[np.isfinite(log_likelihood)]
-    peak = float(finite.max()) if finite.size else 0.0
-    group = distinct_rows(derivation)
-    features = observed_features(derivation)
-    feature = features[:, 0] if features.shape[1] else np.zeros(len(features))
-    observed = derivation.opened.observed.values()
-    continuous = any(v.type.dtype.startswith("float") for v in observed)
-
-    def begin(start: Start) -> Run:
-        assert start.r is not None  # of all rows, on this road
-        return run(
-            objective,
-            blocks,
-            start.r,
-            peak=peak,
-            group=group,
-            feature=feature,
-            continuous=continuous,
-            max_iterations=rules.max_iterations,
-            tolerance=rules.tolerance if closed else max(rules.tolerance, ROUGH),
-        )
-
-    return closed, begin
-
-
-def _choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
-    """The best proper run; a collapsed one only where there is nothing else."""
-    proper = [r for r in runs if r.outcome in PROPER]
-    pool = proper or [r for r in runs if r.outcome == "emptied"] or runs
-    best = max(pool, key=lambda r: r.objective if np.isfinite(r.objective) else -np.inf)
-    scale = 1.0 + abs(best.objective)
-    table = xr.Dataset(
-        {
-            "objective": ("start", np.array([r.objective for r in runs])),
-            "iterations": ("start", np.array([len(r.trace) for r in runs])),
-            "status": ("start", np.array([r.outcome for r in runs])),
-            "reached_best": (
-                "start",
-                np.array(
-                    [
-                        r.outcome == best.outcome
-                        and abs(r.objective - best.objective) <= SAME_OPTIMUM * scale
-                        for r in runs
-                    ]
-                ),
-            ),
-        }
-    )
-    return best, table
-
-
-def _describe(best: Run, table: xr.Dataset, flat: int) -> Status:
-    counts = {
-        name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
-    }
-    others = [f"{n} {name}" for name, n in counts.items() if name != best.outcome]
-    reached = int(table["reached_best"].sum())
-    total = table.sizes["start"]
-    detail = [f"{reached} of {total} starts reached the best"]
-    if others:
-        detail.append("set aside: " + ", ".join(others))
-    if reached == 1 and total > 1 and best.outcome == "converged":
-        detail.append("one only, so a better optimum may exist: raise starts")
-    if best.held:
-        detail.append(
-            f"the floor holds up {best.held} variance{'s' * (best.held > 1)}, so this is the "
-            "maximum under that floor and not without it"
-        )
-    if flat:
-        detail.append(
-            f"{flat} combination{'s' * (flat > 1)} of parameters leave the objective unchanged, so "
-            "their values are arbitrary and df, AIC and BIC count them in vain: declare fewer "
-            "parameters"
-        )
-    return status(best.outcome, "; ".join(detail))
-
-
-def in_order(derivation: Derivation, best: Run) -> dict[str, NDArray]:
-    """Put components in order, by permutations that leave the likelihood as it is.
-
-    Exchangeable components go by increasing mean of the first feature. Where only the priors tell
-    components apart, the likelihood has no say in their order: it is the one that the priors
-    prefer.
-    """
-    theta, mean = best.theta, best.means
-    k = derivation.n_components
-    if derivation.components.symmetric and observed_features(derivation).shape[1]:
-        order = np.arange(k)
-        for block in derivation.components.symmetry:
-            members = np.array(block)
-            order[members] = members[np.argsort(mean[members], kind="stable")]
-        theta = derivation.components.permute(theta, order)
-    block_of = {c: i for i, block in enumerate(derivation.components.symmetry) for c in block}
-    pairs = [(i, j) for i, j in combinations(range(k), 2) if block_of[i] != block_of[j]]
-    better = bool(pairs) and np.isfinite(best.objective)
-    while better:
-        better = False
-        for i, j in pairs:
-            if swap_cost(derivation, theta, i, j) < -1e-6:
-                order = np.arange(k)
-                order[[i, j]] = j, i
-                theta = derivation.components.permute(theta, order)
-                better = True
-    return theta

@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.gibbs_sweep import STATS, Chain, Theta, start, sweep
 from unmix.infer.kept_draws import draws_of_theta, longest
 from unmix.infer.progress import progress_bar
+from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass, available_cores
 
 # Sweeps between looks at the clock, and seconds between two states on disk.
@@ -49,14 +49,7 @@ class _Run:
     advance: Callable[[], None]
 
     def go(self, number: int, chain: Chain) -> None:
-        """Run a chain until it is done or stopped; if it fails, so are the others."""
-        try:
-            self._go(number, chain)
-        except BaseException:
-            self.stop.set()
-            raise
-
-    def _go(self, number: int, chain: Chain) -> None:
+        """Run a chain until it is done or stopped."""
         spare = np.empty(self.z.shape[-1], dtype=self.z.dtype)
         written = time.monotonic()
         while chain.sweeps < self.tune + self.draws and not self.stop.is_set():
@@ -171,7 +164,7 @@ def run_general(
     stop = threading.Event()
     with progress_bar("gibbs", max(1, batches), progress) as advance:
         run = _Run(conditional, onepass, draws, tune, kept, u, stats, z, stop, advance)
-        _all_chains(run, standing, min(chains, cores or available_cores()))
+        side_by_side(run.go, standing, min(chains, cores or available_cores()), stop)
     lengths = np.array([max(0, c.sweeps - tune) for c in standing])
     which, length = longest(lengths)
     posterior = draws_of_theta(derivation, u[which, :length])
@@ -186,21 +179,3 @@ def run_general(
     sample_stats.attrs["seconds_sampling"] = time.perf_counter() - compiled
     interrupted = bool((lengths < draws).any())
     return posterior, sample_stats, z[which, :length], interrupted
-
-
-def _all_chains(run: _Run, standing: list[Chain], threads: int) -> None:
-    """Run chains side by side, until all are done, one fails, or the user has had enough."""
-    # Always in threads of their own: then an interrupt finds this one, and no sweep is cut in two.
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="unmix-gibbs")
-    futures = [pool.submit(run.go, i, chain) for i, chain in enumerate(standing)]
-    try:
-        while wait(futures, timeout=0.2).not_done:  # some interrupts only come in between
-            pass
-    except KeyboardInterrupt:
-        run.stop.set()
-        wait(futures)
-    finally:
-        run.stop.set()
-        pool.shutdown(wait=False)  # all are done; to wait here would let an interrupt escape
-    for future in futures:
-        future.result()

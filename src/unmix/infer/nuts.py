@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from unmix.derive import Derivation, bayes
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
-from unmix.infer.em import PROPER, in_order, on_the_road, run_starts
+from unmix.infer.em_best import in_order
+from unmix.infer.em_starts import PROPER, on_the_road, run_starts
 from unmix.infer.marginal import Marginal, build_marginal, compile_log_density, flatten
 from unmix.infer.objective import make_objective
 from unmix.infer.packed_em import Rules

@@ -127,6 +127,22 @@ def fit(
     modes = int(min(BENDS, effective // (ENOUGH * size)))
     if modes < 1:
         return None
+    try:
+        return _mixture(proposal, y, weight, effective, modes, rng)
+    except np.linalg.LinAlgError:  # points on a plane
+        return None
+
+
+def _mixture(
+    proposal: Proposal,
+    y: Array,
+    weight: Array,
+    effective: float,
+    modes: int,
+    rng: np.random.Generator,
+) -> Proposal:
+    """EM from points drawn as centres."""
+    size = y.shape[1]
     centre = weight @ y
     whole = _scatter(weight, y - centre)
     before = proposal.factors[0] @ proposal.factors[0].T
@@ -134,10 +150,7 @@ def fit(
     # the one before.
     trust = effective / (effective + ENOUGH * size)
     whole = trust * whole + (1 - trust) * before
-    try:
-        factors = np.repeat(np.linalg.cholesky(whole)[None], modes, axis=0)
-    except np.linalg.LinAlgError:
-        return None
+    factors = np.repeat(np.linalg.cholesky(whole)[None], modes, axis=0)
     centres = (
         y[rng.choice(len(y), size=modes, replace=False, p=weight)] if modes > 1 else centre[None]
     )

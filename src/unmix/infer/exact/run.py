@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from unmix.infer.exact.verify import require_priors
 from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.kept_draws import longest
 from unmix.infer.progress import progress_bar
+from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass, available_cores
 
 # Rows times components in one call of the kernel: about a tenth of a second, after which an
@@ -76,14 +76,7 @@ class _Run:
     end: int
 
     def go(self, number: int, chain: Chain) -> None:
-        """Run a chain until it is done or stopped; if it fails, so are the others."""
-        try:
-            self._go(number, chain)
-        except BaseException:
-            self.stop.set()
-            raise
-
-    def _go(self, number: int, chain: Chain) -> None:
+        """Run a chain until it is done or stopped."""
         step = max(1, min(500, WORK // max(1, len(chain.z) * len(chain.log_w))))
         written = time.monotonic()
         while chain.sweeps < self.end and not self.stop.is_set():
@@ -207,7 +200,7 @@ def run_exact(
                 kept.write("proposal", run.proposal.arrays())
         drawing = time.perf_counter()
         if not stop.is_set():
-            _all_chains(run, standing, threads)
+            side_by_side(run.go, standing, threads, stop)
     lengths = np.array([max(0, c.sweeps - tune) for c in standing])
     which, length = longest(lengths)
     posterior = as_dataset(
@@ -243,25 +236,8 @@ def _tune(
             np.empty((chains, 0, len(standing[0].z)), dtype=standing[0].z.dtype),
             np.empty((chains, count if end < tune else 0, wide)),
         )  # fmt: skip
-        _all_chains(run, standing, threads)
+        side_by_side(run.go, standing, threads, run.stop)
         if run.stop.is_set():
             return
         if end < tune and count >= TOO_FEW:
             run.proposal = learn(land, run.proposal, run.into.y, run.into.log_marginal, rng)
-
-
-def _all_chains(run: _Run, standing: list[Chain], threads: int) -> None:
-    """Run chains side by side, until all are done, one fails, or the user has had enough."""
-    # Always in threads of their own: then an interrupt finds this one, and no sweep is cut in two.
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="unmix-gibbs")
-    futures = [pool.submit(run.go, i, chain) for i, chain in enumerate(standing)]
-    try:
-        while wait(futures, timeout=0.2).not_done:  # some interrupts only come in between
-            pass
-    except KeyboardInterrupt:
-        run.stop.set()
-        wait(futures)
-    finally:
-        pool.shutdown(wait=False)  # all are done; to wait here would let an interrupt escape
-    for future in futures:
-        future.result()
