@@ -241,7 +241,7 @@ def test_density_of_a_proposal_is_scipys():
 
 
 def test_draws_of_the_sweep_are_draws_of_the_proposal():
-    """Kolmogorov and Smirnov on three projections, kernel against NumPy: 3 false alarms in 1,000."""
+    """Kolmogorov and Smirnov, kernel against NumPy; false alarms: 3 in 1,000."""
     q, rng = some_proposal(np.random.default_rng(7)), np.random.default_rng(8)
     ours, y = np.empty((4000, 3)), np.empty(3)
     for row in ours:
