@@ -11,11 +11,21 @@ mutants, and they must pass that bound.
 
 import warnings
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
-import pymc as pm
 import pytest
+from gibbs_problems import (
+    CHAINS,
+    DECLARED,
+    FALSE_ALARM,
+    KINDS,
+    ROWS,
+    K,
+    coordinates,
+    independent,
+    largest_score,
+    simulate,
+)
 from registry import derived
 from scipy import stats
 
@@ -25,100 +35,7 @@ from unmix.infer.exact.blocks import NotExact, find_blocks
 from unmix.infer.gibbs import run_gibbs, why_not_exact
 from unmix.onepass.compiled import given_rows
 
-FALSE_ALARM = 1e-4
-CHAINS = 100
 BATCHES = 50
-ROWS, K = 8, 2
-
-
-def declare(kind):
-    """A small model of each kind; its data are overwritten."""
-    one, two = np.linspace(-1, 1, ROWS), np.linspace(-1, 1, 2 * ROWS).reshape(ROWS, 2)
-    three = np.random.default_rng(0).normal(size=(ROWS, 3))
-    with pm.Model() as model:
-        w = pm.Dirichlet("w", [2.0, 3.0])
-        z = pm.Categorical("z", w, shape=ROWS)
-        if kind in ("gamma", "half normal", "inverse gamma", "log normal", "exponential prior"):
-            mu = pm.Normal("mu", 1.0, 1.5, shape=K)
-            prior = {
-                "gamma": lambda: pm.Gamma("sigma", 4, 3, shape=K),
-                "half normal": lambda: pm.HalfNormal("sigma", 1.0, shape=K),
-                "inverse gamma": lambda: pm.InverseGamma("sigma", 6, 5, shape=K),
-                "log normal": lambda: pm.LogNormal("sigma", 0.2, 0.4, shape=K),
-                "exponential prior": lambda: pm.Exponential("sigma", 1.5, shape=K),
-            }
-            pm.Normal("x", mu[z], prior[kind]()[z], observed=one)
-        elif kind == "shared":
-            mu = pm.Normal("mu", 1.0, 1.5, shape=(K, 2))
-            pm.Normal("x", mu[z], pm.Gamma("sigma", 4, 3), observed=two)
-        elif kind in ("plane", "space"):
-            d = 2 if kind == "plane" else 3
-            mu = pm.Normal("mu", 1.0, 1.5, shape=(K, d))
-            sigma = pm.Gamma("sigma", 4, 3, shape=(K, d))
-            corr = pm.LKJCorr("corr", n=d, eta=1.5, shape=(K, d, d))
-            chol = sigma[..., None] * corr
-            pm.MvNormal("x", mu[z], chol=chol[z], observed=two if d == 2 else three)
-        elif kind == "poisson":
-            rate = pm.Gamma("rate", 3, 1, shape=K)
-            pm.Poisson("x", rate[z], observed=np.arange(ROWS))
-        elif kind == "exponential":
-            rate = pm.Gamma("rate", 3, 1, shape=K)
-            pm.Exponential("x", rate[z], observed=1.0 + np.arange(ROWS))
-        elif kind == "bernoulli":
-            p = pm.Beta("p", 2, 3, shape=(K, 2))
-            pm.Bernoulli("x", p[z], observed=np.arange(2 * ROWS).reshape(ROWS, 2) % 2)
-        else:
-            p = pm.Dirichlet("p", [1.0, 2.0, 3.0], shape=(K, 3))
-            pm.Categorical("x", p[z], observed=np.arange(ROWS) % 3)
-    return model
-
-
-def simulate(kind, theta, rng):
-    """z and data given θ of each chain: (chain, obs), (chain, column, obs)."""
-    w = theta["w"]
-    chains = np.arange(len(w))[:, None]
-    z = drawn(w[:, None], rng, (len(w), ROWS))
-    if "mu" in theta:
-        mu = theta["mu"].reshape(len(w), K, -1)
-        noise = rng.normal(size=(len(w), ROWS, mu.shape[2]))
-        if "corr" in theta:
-            factor = theta["sigma"][..., None] * theta["corr"]
-            x = mu[chains, z] + np.einsum("cnij,cnj->cni", factor[chains, z], noise)
-        else:
-            sigma = theta["sigma"].reshape(len(w), -1, 1) * np.ones((K, 1))
-            x = mu[chains, z] + sigma[chains, z] * noise
-    elif kind == "poisson":
-        x = rng.poisson(theta["rate"][chains, z])[..., None]
-    elif kind == "exponential":
-        x = rng.exponential(1 / theta["rate"][chains, z])[..., None]
-    elif kind == "bernoulli":
-        x = rng.random((len(w), ROWS, 2)) < theta["p"][chains, z]
-    else:
-        x = drawn(theta["p"][chains, z], rng, z.shape)[..., None]
-    return z, np.ascontiguousarray(x.transpose(0, 2, 1), dtype=float)
-
-
-def drawn(p, rng, shape):
-    """Categories by the inverse of their distribution function."""
-    return (rng.random(shape)[..., None] >= p.cumsum(axis=-1)[..., :-1]).sum(axis=-1)
-
-
-def coordinates(blocks, flat):
-    """θ in coordinates with light tails, (draw, coordinate)."""
-    out = []
-    for name, value in blocks.unflatten(flat).items():
-        value = value.reshape(len(flat), -1)
-        value = value[:, np.ptp(value, axis=0) > 0]
-        out.append(np.log(value) if name in ("sigma", "rate") else value)
-    return np.concatenate(out, axis=1)
-
-
-@lru_cache
-def independent(kind, names):
-    """θ from the prior, flat, (draw, value)."""
-    with DECLARED[kind]:
-        prior = pm.sample_prior_predictive(20_000, var_names=list(names), random_seed=1)
-    return np.concatenate([prior["prior"][n].values[0].reshape(20_000, -1) for n in names], axis=1)
 
 
 def joint_distribution_scores(kind, blocks, sweeps, seed=1):
@@ -145,20 +62,9 @@ def joint_distribution_scores(kind, blocks, sweeps, seed=1):
     kept = kept.reshape(-1, theta.shape[1])
     with np.errstate(divide="ignore", invalid="ignore"):
         chain, free = coordinates(blocks, kept), coordinates(blocks, free)
-    scores = []
-    for f in (lambda v: v, np.square):
-        means = f(chain).reshape(sweeps, CHAINS, -1).mean(axis=0)
-        error = np.sqrt(means.var(axis=0, ddof=1) / CHAINS + f(free).var(axis=0) / len(free))
-        scores.append(np.abs(means.mean(axis=0) - f(free).mean(axis=0)) / error)
-    scores = np.concatenate(scores)
-    return scores.max(), stats.t.isf(FALSE_ALARM / 2 / len(scores), CHAINS - 1)
+    return largest_score(chain, free, sweeps)
 
 
-KINDS = [
-    "gamma", "half normal", "inverse gamma", "log normal", "exponential prior", "shared", "plane",
-    "space", "poisson", "exponential", "bernoulli", "categorical",
-]  # fmt: skip
-DECLARED = {kind: declare(kind) for kind in KINDS}
 # Of each chain. The mutants below reach more than twice the bound in half as many.
 SWEEPS = 200
 
@@ -346,4 +252,5 @@ def test_auto_says_what_it_chose_and_why():
     )
     assert post.attrs["method"] == "gibbs"
     assert "hardly overlap" in post.attrs["reason"]
-    assert post.attrs["z_kind"] == "dependent"
+    repeated = post["sample_stats"]["repeated"].values
+    assert post.attrs["z_kind"] == ("dependent" if repeated.any() else "fresh")

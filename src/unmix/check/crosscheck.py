@@ -75,7 +75,8 @@ def crosscheck(
             "add unmix.draw_assignments(model, fit) to it"
         )
     attrs = fit.attrs if isinstance(fit, xr.DataTree) else {}
-    how: Kind = kind or attrs.get("z_kind") or "dependent"
+    repeated = _repeated(fit, len(z))
+    how: Kind = kind or ("fresh" if repeated is not None else attrs.get("z_kind")) or "dependent"
     if how not in ("fresh", "dependent"):
         raise UnmixError(f"kind is {how!r}: give 'fresh' or 'dependent'")
     if isinstance(cells, bool) or cells != int(cells) or cells < 0:
@@ -93,7 +94,7 @@ def crosscheck(
         both = recompute(derivation, stack, everything, z, int(cells), np.random.default_rng(rng))
         outcomes.append(both.outcome())
         n_recomputed = int(cells)
-    draws, totals = _feed(derivation, stack, z, how)
+    draws, totals = _feed(derivation, stack, z, how, repeated)
     tests = draws.tests()
     alpha = _weights_prior(derivation)
     if alpha is not None and alpha[0] in stack.values:
@@ -111,10 +112,26 @@ def crosscheck(
     )
 
 
+def _repeated(fit: Any, samples: int) -> NDArray[np.bool_] | None:
+    """Draws that are the ones before once more, because a proposal was refused, (sample,).
+
+    Where a fit says which those are, all its other z are fresh. None where it does not.
+    """
+    if isinstance(fit, xr.DataTree) and "sample_stats" in fit.children:
+        stats = fit["sample_stats"].to_dataset()
+        if "repeated" in stats and stats["repeated"].size == samples:
+            return stats["repeated"].transpose("chain", "draw").values.ravel().astype(bool)
+    return None
+
+
 def _feed(
-    derivation: Derivation, stack: Stack, z: NDArray, how: Kind
+    derivation: Derivation, stack: Stack, z: NDArray, how: Kind, repeated: NDArray[np.bool_] | None
 ) -> tuple[FreshDraws | DependentDraws, NDArray]:
-    """Stream the draws through the tests; also Σ_i r_tik for each draw."""
+    """Stream the draws through the tests; also Σ_i r_tik for each draw.
+
+    A pair (θ_t, z_t) that is repeated was drawn once, so where z is fresh it counts once: whether
+    it is a new one was decided before its z was looked at.
+    """
     n, k = derivation.n_obs, derivation.n_components
     chains = stack.shape[0] if len(stack.shape) > 1 else 1
     per_chain = len(stack) // chains
@@ -127,7 +144,12 @@ def _feed(
     for block in stream(derivation, stack, fast=False):
         if block.samples.start % per_chain == 0:
             draws.new_chain()
-        draws.update(block.responsibility, z[block.samples])
+        r, drawn = block.responsibility, z[block.samples]
+        if how == "fresh" and repeated is not None and repeated[block.samples].any():
+            new = ~repeated[block.samples]
+            r, drawn = r[new], drawn[new]
+        if len(r):
+            draws.update(r, drawn)
         totals[block.samples] = block.responsibility.sum(axis=1)
     return draws, totals
 

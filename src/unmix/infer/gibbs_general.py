@@ -71,7 +71,7 @@ class _Run:
         assert self.checkpoint is not None
         for array in (self.u, self.stats, self.z):
             array.flush()  # type: ignore[attr-defined]
-        self.checkpoint.write(number, chain.arrays())
+        self.checkpoint.write(f"chain_{number}", chain.arrays())
 
 
 def run_general(
@@ -150,7 +150,7 @@ def run_general(
     seeds = np.random.SeedSequence(seed).spawn(chains)
     if conditional is None:
         conditional = Conditional(derivation, linker)
-    held = [None if kept is None else kept.state(number) for number in range(chains)]
+    held = [None if kept is None else kept.state(f"chain_{number}") for number in range(chains)]
     before = [Chain.from_arrays(h) if h is not None else None for h in held]
     if any(c is None or c.sweeps < tune + draws for c in before):
         with progress_bar(f"PyTensor compiles θ given {derivation.latent.name}", 1, progress):

@@ -136,9 +136,9 @@ class Checkpoint:
         begun = path.exists() or any(self.folder.glob("chain_*.npz"))
         return mapped(path, shape, dtype, again=self.goes_on and begun)
 
-    def state(self, chain: int) -> dict[str, NDArray] | None:
-        """Where a chain stood; None if it had not begun."""
-        path = self.folder / f"chain_{chain}.npz"
+    def state(self, name: str) -> dict[str, NDArray] | None:
+        """Where a chain stood, or something else that was written; None if nothing was."""
+        path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
         try:
@@ -147,10 +147,10 @@ class Checkpoint:
         except (OSError, ValueError, EOFError) as error:
             raise UnmixError(f"{path} cannot be read: give another checkpoint folder") from error
 
-    def write(self, chain: int, state: dict[str, NDArray]) -> None:
-        """Keep where a chain stands."""
+    def write(self, name: str, state: dict[str, NDArray]) -> None:
+        """Keep where a chain stands, or something else."""
         held: dict[str, Any] = dict(state)
-        _replace(self.folder / f"chain_{chain}.npz", lambda file: np.savez(file, **held))
+        _replace(self.folder / f"{name}.npz", lambda file: np.savez(file, **held))
 
 
 def rng_state(rng: np.random.Generator) -> NDArray:

@@ -77,7 +77,8 @@ def sample(
         The declared mixture; found in the ``with`` block when left out.
     method
         ``"nuts"``: z summed out, θ by nutpie, z then drawn exactly given each draw's θ.
-        ``"gibbs"``: z and θ in turn from their exact conditionals, for models on the fast road.
+        ``"gibbs"``: for models on the fast road, z and θ in turn from their exact conditionals;
+        where a good proposal for all of θ is found, also both at once with z summed out.
         ``"pymc"``: z in the chain under PyMC's own steps; slow, for small N, and independent of
         the table that unmix derives.
         ``"auto"``: one of the first two, and NUTS where Gibbs' chains come to disagree; the
@@ -134,18 +135,20 @@ def sample(
     if method != "pymc" or em is not None:
         points, reference = start_points(derivation, em, generator)
     asked = method
-    reason = _REASONS.get(method, "")
+    chosen: str = method
+    reason, extra = _REASONS.get(method, ""), dict(kwargs)
     if method == "auto":
-        chosen, reason = choose(derivation, reference, kwargs)
+        choice = choose(derivation, points, reference, kwargs, sampler_seed)
+        chosen, reason = choice.method, choice.reason
         if checkpoint is not None and chosen != "gibbs":
             raise UnmixError(f"checkpoint needs method='gibbs', and here {reason}: leave it out")
-    else:
-        chosen = method
+        if choice.proposal is not None:
+            extra["proposal"] = choice.proposal
     settings = {
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
         "seed": sampler_seed, "progress": progress,
     }  # fmt: skip
-    drawn = _draw(chosen, derivation, points, settings, store, checkpoint, kwargs)
+    drawn = _draw(chosen, derivation, points, settings, store, checkpoint, extra)
     tree = _finish(derivation, drawn, generator, reference, store)
     found = worst_r_hat(tree["sample_stats"].to_dataset())
     if asked == "auto" and chosen == "gibbs" and found and disagree(*found):
@@ -163,7 +166,7 @@ def sample(
         "method": chosen,
         "reason": reason,
         "seed": seed,
-        "z_kind": "fresh" if drawn.z is None else "dependent",
+        "z_kind": "fresh" if _always_fresh(drawn) else "dependent",
         "z_from_table": int(chosen != "pymc"),
         "model": name,
         "model_arguments": arguments,
@@ -183,6 +186,13 @@ _REASONS = {
     "gibbs": "asked for: z and θ in turn, from their exact conditionals",
     "pymc": "asked for: z in the chain, independent of the derived table",
 }
+
+
+def _always_fresh(drawn: Drawn) -> bool:
+    """Whether every z was drawn given the θ beside it, and none is the draw before's again."""
+    if drawn.z is None:
+        return True
+    return "repeated" in drawn.stats and not bool(drawn.stats["repeated"].any())
 
 
 def _draw(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numba as nb
 
-from unmix.infer.exact import sweep
+from unmix.infer.exact import coordinates, slope, sweep
 from unmix.onepass.compiled import digest as digest_of_pass
 
 
@@ -26,12 +26,47 @@ def sweeps() -> Callable[..., Any]:
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def sweeps(  # type: ignore[no-untyped-def]
-        rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept
-    ):
+        rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups, key,
+        share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal, repeated,
+        kept_y,
+    ):  # fmt: skip
         sources  # noqa: B018
-        sweep.sweeps(rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept)
+        sweep.sweeps(
+            rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups,
+            key, share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
+            repeated, kept_y,
+        )  # fmt: skip
 
     return sweeps
+
+
+@lru_cache
+def surroundings() -> Callable[..., Any]:
+    """Several functions of `unmix.infer.exact` that finding a mode takes, compiled as one.
+
+    ``what`` chooses: 0 length of y; 1 y from θ; 2 θ from y; 3 derivatives; 4 log q. One function,
+    because each has its own copy in the cache on disk and takes its own while to load.
+    """
+    sources = digest()
+
+    @nb.njit(error_model="numpy", nogil=True, cache=True)
+    def surroundings(  # type: ignore[no-untyped-def]
+        what, terms, blocks, hyper, y, theta, log_w, params, n, stats, centre, scale, first, second,
+    ):  # fmt: skip
+        sources  # noqa: B018
+        if what == 0:
+            return float(coordinates.dimension(terms, blocks, len(log_w)))
+        if what == 1:
+            coordinates.fold(terms, blocks, theta, log_w, params, y)
+            return 0.0
+        if what == 2:
+            return coordinates.unfold(terms, blocks, hyper, y, theta, log_w, params)
+        slope.slope(
+            terms, blocks, hyper, n, stats, centre, scale, y, theta, log_w, params, first, second
+        )
+        return 0.0
+
+    return surroundings
 
 
 @lru_cache

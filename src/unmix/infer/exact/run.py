@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,85 +16,72 @@ from unmix.derive.latent import z_dtype
 from unmix.derive.theta import as_dataset
 from unmix.infer.exact import compiled
 from unmix.infer.exact.blocks import Blocks
+from unmix.infer.exact.chain import Chain, Theta, begin
+from unmix.infer.exact.landscape import Landscape
+from unmix.infer.exact.laplace import propose_from
+from unmix.infer.exact.learning import learn
+from unmix.infer.exact.proposal import Proposal
 from unmix.infer.exact.verify import require_priors
-from unmix.infer.gibbs_store import Checkpoint, mapped, rng_from, rng_state
+from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.kept_draws import longest
 from unmix.infer.progress import progress_bar
 from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass, available_cores
 
-Theta = dict[str, NDArray]
-
 # Rows times components in one call of the kernel: about a tenth of a second, after which an
 # interrupt is seen and a checkpoint may be written.
 WORK = 50_000_000
 SECONDS = 1.0
-NOISE = 0.1
+# Tuning sweeps after which the proposal learns from the chains, as shares of all of them, and how
+# many it takes to learn anything.
+LESSONS, TOO_FEW = (0.25, 0.5), 40
 
 
-@dataclass
-class Chain:
-    """Where a chain stands: θ, what the pass takes of it, its random numbers, sweeps done."""
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What is kept of sweeps, arrays (chain, sweep, …); z or y may have no sweeps."""
 
     theta: NDArray
-    log_w: NDArray
-    packed: NDArray
-    rng: np.random.Generator
-    sweeps: int = 0
+    log_marginal: NDArray
+    repeated: NDArray
+    z: NDArray
+    y: NDArray
 
-    def arrays(self) -> dict[str, NDArray]:
-        """To be stored."""
-        return {
-            "theta": self.theta, "log_w": self.log_w, "packed": self.packed,
-            "rng": rng_state(self.rng), "sweeps": np.asarray(self.sweeps),
-        }  # fmt: skip
+    def of(self, chain: int, begin: int, end: int) -> tuple[NDArray, ...]:
+        """Some sweeps of one chain, as the kernel takes them."""
+        some = slice(begin, end)
+        return tuple(
+            np.asarray(a[chain, some])
+            for a in (self.z, self.theta, self.log_marginal, self.repeated, self.y)
+        )
 
-    @classmethod
-    def from_arrays(cls, held: dict[str, NDArray]) -> "Chain":
-        """The same, read back."""
-        theta, log_w, packed = (np.array(held[n]) for n in ("theta", "log_w", "packed"))
-        return cls(theta, log_w, packed, rng_from(held["rng"]), int(held["sweeps"]))
+    def flush(self) -> None:
+        """Write what is mapped to files."""
+        for array in (self.theta, self.log_marginal, self.repeated, self.z):
+            array.flush()  # type: ignore[attr-defined]
 
 
 @dataclass(eq=False)
 class _Run:
-    """One call, while it lasts."""
+    """One call, while it lasts: sweeps ``begin`` to ``end`` of each chain are under way."""
 
     onepass: OnePass
     blocks: Blocks
-    draws: int
-    tune: int
+    proposal: Proposal
+    into: Kept
     checkpoint: Checkpoint | None
-    theta: NDArray  # (chain, draw, value)
-    z: NDArray  # (chain, draw, obs)
     stop: threading.Event
     advance: Callable[[], None]
+    begin: int
+    end: int
 
     def go(self, number: int, chain: Chain) -> None:
-        """Run a chain until it is done or stopped; if it fails, so are the others."""
-        try:
-            self._go(number, chain)
-        except BaseException:
-            self.stop.set()
-            raise
-
-    def _go(self, number: int, chain: Chain) -> None:
-        (chunk,) = self.onepass.chunks
-        kernel = compiled.sweeps()
-        step = max(1, min(500, WORK // max(1, len(chunk) * len(chain.log_w))))
-        spare = np.empty((1, len(chunk)), dtype=self.z.dtype)
-        thrown = np.empty((step, self.blocks.size))
+        """Run a chain until it is done or stopped."""
+        step = max(1, min(500, WORK // max(1, len(chain.z) * len(chain.log_w))))
         written = time.monotonic()
-        while chain.sweeps < self.tune + self.draws and not self.stop.is_set():
-            at = chain.sweeps - self.tune
-            count = min(step, -at if at < 0 else self.draws - at)
-            z = self.z[number, at : at + count] if at >= 0 else spare
-            kept = self.theta[number, at : at + count] if at >= 0 else thrown[:count]
-            kernel(
-                chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight,
-                self.blocks.table, self.blocks.hyper, chain.theta, chain.log_w, chain.packed,
-                np.asarray(z), np.asarray(kept),
-            )  # fmt: skip
+        while chain.sweeps < self.end and not self.stop.is_set():
+            count = min(step, self.end - chain.sweeps)
+            self.sweep(number, chain, count)
             chain.sweeps += count
             self.advance()
             if self.checkpoint is not None and time.monotonic() - written > SECONDS:
@@ -103,26 +90,22 @@ class _Run:
         if self.checkpoint is not None:
             self.keep(number, chain)
 
+    def sweep(self, number: int, chain: Chain, count: int) -> None:
+        """So many sweeps in one call of the kernel."""
+        (chunk,) = self.onepass.chunks
+        q, at = self.proposal, chain.sweeps - self.begin
+        compiled.sweeps()(
+            chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight, self.blocks.table,
+            self.blocks.hyper, q.nu, q.log_share, q.centres, q.factors, q.groups, q.key, q.share,
+            chain.theta, chain.log_w, chain.packed, chain.n, chain.stats, chain.log_marginal,
+            chain.z, *self.into.of(number, at, at + count),
+        )  # fmt: skip
+
     def keep(self, number: int, chain: Chain) -> None:
         """The draws first, then the state that speaks of them."""
         assert self.checkpoint is not None
-        for array in (self.theta, self.z):
-            array.flush()  # type: ignore[attr-defined]
-        self.checkpoint.write(number, chain.arrays())
-
-
-def _begin(
-    derivation: Derivation, blocks: Blocks, points: Sequence[Theta], seed: np.random.SeedSequence
-) -> Chain:
-    """A chain near one of the points."""
-    rng = np.random.default_rng(seed)
-    point = points[int(rng.integers(len(points)))]
-    moved = {n: np.asarray(v) + NOISE * rng.standard_normal(np.shape(v)) for n, v in point.items()}
-    theta = derivation.space.constrain(moved)
-    recognised = derivation.recognised
-    assert not isinstance(recognised, str)
-    log_w, packed = recognised.pack(theta)
-    return Chain(blocks.flatten(theta), log_w, packed, rng)
+        self.into.flush()
+        self.checkpoint.write(f"chain_{number}", chain.arrays())
 
 
 def run_exact(
@@ -138,8 +121,9 @@ def run_exact(
     progress: bool,
     store: str | Path | None = None,
     checkpoint: str | Path | None = None,
+    proposal: Proposal | None = None,
 ) -> tuple[xr.Dataset, xr.Dataset, NDArray, bool]:
-    """Sample θ and z by turns, everything from its exact conditional.
+    """Sample θ and z: from exact conditionals, or both at once with z summed out.
 
     Parameters
     ----------
@@ -154,13 +138,15 @@ def run_exact(
     checkpoint
         Folder in which the run is kept as it goes; the same call again goes on from there, to the
         same draws.
+    proposal
+        For moves of all of θ at once; found here when left out.
 
     Returns
     -------
     posterior, sample_stats
-        Dims (chain, draw, …).
+        Dims (chain, draw, …). ``repeated``: θ and z are those of the draw before.
     z
-        Assignments, (chain, draw, obs); z_t was drawn before θ_t.
+        Assignments, (chain, draw, obs); z_t was drawn given θ_t.
     interrupted
         Whether it was stopped before all draws were made.
     """
@@ -168,6 +154,7 @@ def run_exact(
     begun = time.perf_counter()
     require_priors(derivation, blocks)
     onepass = OnePass(derivation.onepass.recognised, derivation.onepass.chunks, threads=1)
+    land = Landscape(derivation, blocks, onepass)
     settings = {
         "sampler": "exact gibbs", "draws": draws, "tune": tune, "chains": chains, "seed": seed,
         "z_in_store": store is not None,
@@ -180,29 +167,77 @@ def run_exact(
             return mapped(Path(store) / "z.npy", shape, dtype, again=again)
         return np.zeros(shape, dtype) if kept is None else kept.array(name, shape, dtype)
 
-    theta = array("theta", (chains, draws, blocks.size), np.float64)
-    z = array("z", (chains, draws, derivation.n_obs), z_dtype(derivation.n_components))
-    standing = []
-    for number, one in enumerate(np.random.SeedSequence(seed).spawn(chains)):
-        held = None if kept is None else kept.state(number)
-        standing.append(
-            _begin(derivation, blocks, points, one) if held is None else Chain.from_arrays(held)
-        )
-    compiled.sweeps()
-    ready = time.perf_counter()
-    stop = threading.Event()
+    into = Kept(
+        array("theta", (chains, draws, blocks.size), np.float64),
+        array("log_marginal", (chains, draws), np.float64),
+        array("repeated", (chains, draws), np.bool_),
+        array("z", (chains, draws, derivation.n_obs), z_dtype(derivation.n_components)),
+        np.empty((chains, 0, 0)),
+    )
+    stop, threads = threading.Event(), min(chains, cores or available_cores())
+    tuned = None if kept is None else kept.state("proposal")
     with progress_bar("gibbs", max(1, chains * (draws + tune) // 500), progress) as advance:
-        run = _Run(onepass, blocks, draws, tune, kept, theta, z, stop, advance)
-        side_by_side(run.go, standing, min(chains, cores or available_cores()), stop)
+        if kept is not None and tuned is not None:
+            proposal = Proposal.from_arrays(tuned)
+            standing = [Chain.from_arrays(kept.state(f"chain_{c}") or {}) for c in range(chains)]
+            run = _Run(onepass, blocks, proposal, into, kept, stop, advance, tune, tune + draws)
+            ready = time.perf_counter()
+        else:
+            if proposal is None:
+                proposal = propose_from(derivation, blocks, points, seed)
+            standing = [
+                begin(land, proposal, points, own)
+                for own in np.random.SeedSequence(seed).spawn(chains)
+            ]
+            run = _Run(onepass, blocks, proposal, into, None, stop, advance, 0, 0)
+            run.sweep(0, standing[0], 0)  # compiles
+            ready = time.perf_counter()
+            _tune(run, land, standing, tune, threads, seed)
+            run = replace(run, checkpoint=kept, into=into, begin=tune, end=tune + draws)
+            if kept is not None and not stop.is_set():
+                for number, chain in enumerate(standing):
+                    run.keep(number, chain)
+                kept.write("proposal", run.proposal.arrays())
+        drawing = time.perf_counter()
+        if not stop.is_set():
+            side_by_side(run.go, standing, threads, stop)
     lengths = np.array([max(0, c.sweeps - tune) for c in standing])
     which, length = longest(lengths)
     posterior = as_dataset(
-        derivation, blocks.unflatten(np.array(theta[which, :length])), ("chain", "draw")
+        derivation, blocks.unflatten(np.array(into.theta[which, :length])), ("chain", "draw")
     )
     posterior = posterior[list(derivation.parameters)]
     count = posterior.sizes["chain"]
     posterior = posterior.assign_coords(chain=np.arange(count), draw=np.arange(length))
-    stats = xr.Dataset(coords={"chain": np.arange(count), "draw": np.arange(length)})
+    stats = xr.Dataset(
+        {"repeated": (("chain", "draw"), np.array(into.repeated[which, :length]))},
+        coords={"chain": np.arange(count), "draw": np.arange(length)},
+    )
     stats.attrs["seconds_compiling"] = ready - begun
+    stats.attrs["seconds_tuning"] = drawing - ready
     stats.attrs["seconds_sampling"] = time.perf_counter() - ready
-    return posterior, stats, z[which, :length], bool((lengths < draws).any())
+    stats.attrs["proposed"] = run.proposal.share
+    return posterior, stats, into.z[which, :length], bool((lengths < draws).any())
+
+
+def _tune(
+    run: _Run, land: Landscape, standing: list[Chain], tune: int, threads: int, seed: int
+) -> None:
+    """The sweeps that are not kept; the run's proposal learns from them."""
+    chains, rng = len(standing), np.random.default_rng([seed, tune])
+    wide = land.size if run.proposal.centres.shape[1] else 0
+    ends = [round(share * tune) for share in LESSONS] if wide else []
+    for end in [*ends, tune]:
+        run.begin, run.end = run.end, end
+        count = run.end - run.begin
+        run.into = Kept(
+            np.empty((chains, count, run.blocks.size)), np.empty((chains, count)),
+            np.empty((chains, count), dtype=bool),
+            np.empty((chains, 0, len(standing[0].z)), dtype=standing[0].z.dtype),
+            np.empty((chains, count if end < tune else 0, wide)),
+        )  # fmt: skip
+        side_by_side(run.go, standing, threads, run.stop)
+        if run.stop.is_set():
+            return
+        if end < tune and count >= TOO_FEW:
+            run.proposal = learn(land, run.proposal, run.into.y, run.into.log_marginal, rng)

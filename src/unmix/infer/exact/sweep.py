@@ -1,8 +1,10 @@
-"""A run of sweeps in one kernel: z by the sampled pass, then every block of θ given its sums."""
+"""A run of sweeps in one kernel: θ given the sums of z or proposed without it, then z."""
 
 import numpy as np
 
 from unmix.infer.exact import conditionals, covariances
+from unmix.infer.exact.coordinates import fold, unfold
+from unmix.infer.exact.moves import in_order, is_in_order, log_proposal, propose, rearranged
 from unmix.onepass.elementary import jit
 from unmix.onepass.kernel import SAMPLED, pass_rows
 
@@ -121,26 +123,95 @@ def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: i
 
 
 @jit
-def sweeps(rng, terms, x, centre, weight, blocks, hyper, theta, log_w, params, z, kept):  # type: ignore[no-untyped-def]
-    """As many sweeps as ``kept`` has rows.
+def sweeps(  # type: ignore[no-untyped-def]
+    rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups, key,
+    share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
+    repeated,
+    kept_y,
+):  # fmt: skip
+    """As many sweeps as ``kept`` has rows, each with one pass.
+
+    Either θ is drawn from its conditionals given the sums of z, or it is proposed with z summed out
+    (`unmix.infer.exact.moves`); z is then drawn given the new θ in the pass. So z_t belongs to θ_t,
+    and is fresh given it unless a proposal was refused and both stay.
 
     Parameters
     ----------
-    theta, log_w, params
-        Where the chain stands; in place.
+    nu, log_share, centres, factors
+        The proposal: degrees of freedom; log-weights (mode,), places (mode, dimension) and factors
+        (mode, dimension, dimension) of its t distributions.
+    groups, key
+        Exchangeable components and what sorts them.
+    share
+        Probability that a sweep proposes.
+    theta, log_w, params, n, stats, log_marginal, held
+        Where the chain stands: θ, what the pass takes of it, the sums at it, the log marginal
+        likelihood (1,) and z (obs,); in place.
     z
-        Takes assignments, (sweep, obs), or (1, obs) to be overwritten.
-    kept
-        Takes θ after each sweep, (sweep, value).
+        Takes assignments, (sweep, obs), or is empty.
+    kept, kept_marginal, repeated
+        Take θ (sweep, value), the log marginal likelihood and whether θ and z are the sweep
+        before's (sweep,).
+    kept_y
+        Takes y with exchangeable components in order, (sweep, dimension), or is empty.
     """
-    n, stats = np.zeros(len(log_w)), np.zeros((len(log_w), terms[-1, 5] + terms[-1, 6]))
+    k_all, p = len(log_w), centres.shape[1]
+    order, everywhere = np.arange(k_all), np.arange(k_all)
+    new_n, new_stats = np.zeros(k_all), np.zeros(stats.shape)
+    one, two = theta.copy(), theta.copy()
+    one_w, two_w = log_w.copy(), log_w.copy()
+    one_params, two_params = params.copy(), params.copy()
+    y, trial = np.empty(p), np.empty_like(held)
     for sweep in range(len(kept)):
-        key = np.uint64(rng.random() * 9007199254740992.0) * SPREAD
-        n[:] = 0.0
-        stats[:] = 0.0
-        pass_rows(
-            SAMPLED, key, terms, x, centre, weight, log_w, params, n, stats,
-            z[sweep if len(z) > 1 else 0], 0, x.shape[1],
-        )  # fmt: skip
-        update(rng, terms, blocks, hyper, n, stats, params.copy(), theta, log_w, params)
+        proposed = share > 0.0 and rng.random() < share
+        ratio, value = 0.0, 0.0
+        if proposed:
+            in_order(groups, key, theta, order)
+            rearranged(order, terms, blocks, theta, log_w, params, one, one_w, one_params)
+            fold(terms, blocks, one, one_w, one_params, y)
+            ratio = log_proposal(nu, log_share, centres, factors, y)
+            ratio -= unfold(terms, blocks, hyper, y, one, one_w, one_params) + log_marginal[0]
+            propose(rng, nu, log_share, centres, factors, y)
+            ratio += unfold(terms, blocks, hyper, y, one, one_w, one_params)
+            ratio -= log_proposal(nu, log_share, centres, factors, y)
+            if is_in_order(groups, key, one) and np.isfinite(ratio):
+                for k in range(k_all):
+                    everywhere[order[k]] = k
+                rearranged(everywhere, terms, blocks, one, one_w, one_params, two, two_w,
+                           two_params)  # fmt: skip
+            else:
+                ratio = -np.inf
+        else:
+            two[:] = theta
+            two_w[:] = log_w
+            two_params[:] = params
+            update(rng, terms, blocks, hyper, n, stats, params, two, two_w, two_params)
+        taken = ratio > -np.inf
+        if taken:
+            random_key = np.uint64(rng.random() * 9007199254740992.0) * SPREAD
+            new_n[:] = 0.0
+            new_stats[:] = 0.0
+            value = pass_rows(
+                SAMPLED, random_key, terms, x, centre, weight, two_w, two_params, new_n, new_stats,
+                trial, 0, x.shape[1],
+            )  # fmt: skip
+            if proposed:
+                ratio += value
+                taken = -rng.standard_exponential() < ratio
+        if taken:
+            theta[:] = two
+            log_w[:] = two_w
+            params[:] = two_params
+            n[:] = new_n
+            stats[:] = new_stats
+            log_marginal[0] = value
+            held[:] = trial
+        if len(z) > 0:
+            z[sweep] = held
         kept[sweep] = theta
+        kept_marginal[sweep] = log_marginal[0]
+        repeated[sweep] = not taken
+        if len(kept_y) > 0:
+            in_order(groups, key, theta, order)
+            rearranged(order, terms, blocks, theta, log_w, params, one, one_w, one_params)
+            fold(terms, blocks, one, one_w, one_params, kept_y[sweep])

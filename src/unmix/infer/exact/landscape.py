@@ -1,0 +1,137 @@
+"""Log p(y | x), z summed out, as the sweeps see it: its height and slope anywhere."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation
+from unmix.infer.exact import compiled
+from unmix.infer.exact.blocks import LEVELS, MEAN, MV_MEAN, MV_SCALE, SHARED, WEIGHTS, Blocks
+from unmix.onepass.onepass import OnePass
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """Log p(y | x) up to a constant, as the sweeps see it.
+
+    Attributes
+    ----------
+    derivation, blocks, onepass
+        The model, its parameters and its rows.
+    """
+
+    derivation: Derivation
+    blocks: Blocks
+    onepass: OnePass
+
+    @cached_property
+    def _scratch(self) -> tuple[NDArray, NDArray, NDArray]:
+        initial = self.derivation.space.constrain(self.derivation.space.initial)
+        log_w, packed = self.onepass.recognised.pack(initial)
+        return self.blocks.flatten(initial), log_w, packed
+
+    def _call(self, what: int, y: Array, *more: NDArray) -> float:
+        none, nothing = np.zeros(0), np.zeros((0, 0))
+        n, stats, centre, scale, first, second = more or (none, nothing, nothing, none, none, none)
+        found = compiled.surroundings()(
+            what, self.onepass.terms, self.blocks.table, self.blocks.hyper, y, *self._scratch, n,
+            stats, centre, scale, first, second,
+        )  # fmt: skip
+        return float(found)
+
+    @cached_property
+    def size(self) -> int:
+        """Length of y."""
+        return int(self._call(0, np.zeros(0)))
+
+    def fold(self, theta: dict[str, NDArray]) -> Array:
+        """Y at θ."""
+        y = np.empty(self.size)
+        flat, log_w, packed = self._scratch
+        flat[:] = self.blocks.flatten(theta)
+        log_w[:], packed[:] = self.onepass.recognised.pack(theta)
+        self._call(1, y)
+        return y
+
+    def unfold(self, y: Array) -> tuple[Array, Array, Array, float]:
+        """Θ (flat), log-weights, packed parameters and the log prior density at y."""
+        prior = self._call(2, np.ascontiguousarray(y))
+        flat, log_w, packed = self._scratch
+        return flat.copy(), log_w.copy(), packed.copy(), prior
+
+    def height(self, y: Array) -> float:
+        """Log p(y | x) up to a constant."""
+        prior = self._call(2, np.ascontiguousarray(y))
+        return self._height(prior, *self._scratch[1:])
+
+    def _height(self, prior: float, log_w: NDArray, packed: NDArray) -> float:
+        if not (np.isfinite(prior) and np.isfinite(log_w).all() and np.isfinite(packed).all()):
+            return -np.inf
+        value = self.onepass.run(log_w, packed).log_marginal - self.onepass.log_base
+        return prior + value if np.isfinite(value) else -np.inf
+
+    def height_in_order(self, groups: NDArray[np.int64], key: NDArray[np.int64], y: Array) -> float:
+        """The same where exchangeable components stand in order; −inf elsewhere."""
+        flat, log_w, packed, prior = self.unfold(y)
+        if not np.isfinite(prior) or not is_sorted(groups, key, flat):
+            return -np.inf
+        return self._height(prior, log_w, packed)
+
+    def slope(self, y: Array, scale: Array) -> tuple[float, Array, Array]:
+        """Height, gradient, and the second derivatives along y with responsibilities held."""
+        first, second = np.zeros(self.size), np.zeros(self.size)
+        prior = self._call(2, np.ascontiguousarray(y))
+        _, log_w, packed = self._scratch
+        if not (np.isfinite(prior) and np.isfinite(log_w).all() and np.isfinite(packed).all()):
+            return -np.inf, first, second
+        sums = self.onepass.run(log_w, packed)
+        self._call(
+            3, np.array(y), sums.n, sums.statistics, sums.packed.copy(), scale, first, second
+        )
+        return prior + sums.log_marginal - self.onepass.log_base, first, second
+
+    def scales(self, theta: dict[str, NDArray]) -> Array:
+        """Size of a change of each coordinate that changes a component clearly.
+
+        For means the component's standard deviation; for all others, which are logarithms, one.
+        """
+        _, packed = self.onepass.recognised.pack(theta)
+        k, parts = self.derivation.n_components, []
+        for kind, term, *_ in self.blocks.table:
+            own = self.onepass.recognised.terms[term] if kind != WEIGHTS else None
+            if own is None:
+                parts.append(np.ones(k - 1))
+                continue
+            d = own.d
+            values = packed[:, own.parameters]
+            if kind == MEAN:
+                parts.append((1.0 / values[:, d : 2 * d]).ravel())
+            elif kind == MV_MEAN:
+                for row in values:
+                    inverse = np.zeros((d, d))
+                    inverse[np.tril_indices(d)] = row[d : d + d * (d + 1) // 2]
+                    factor = scipy.linalg.solve_triangular(inverse, np.eye(d), lower=True)
+                    parts.append(np.sqrt((factor**2).sum(axis=1)))
+            elif kind == SHARED:
+                parts.append(np.ones(1))
+            elif kind == LEVELS:
+                parts.append(np.ones(values.size - k * d))
+            else:
+                parts.append(np.ones(k * d + (kind == MV_SCALE) * (k * d * (d - 1) // 2)))
+        return np.concatenate(parts)
+
+
+def is_sorted(groups: NDArray[np.int64], key: NDArray[np.int64], flat: Array) -> bool:
+    """Whether exchangeable components stand in order."""
+    values = flat[key[0] + np.arange(len(groups)) * key[1]]
+    last: dict[int, float] = {}
+    for group, value in zip(groups.tolist(), values.tolist(), strict=True):
+        if value < last.get(group, -np.inf):
+            return False
+        last[group] = value
+    return True
