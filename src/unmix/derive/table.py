@@ -18,6 +18,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
+from unmix.derive.by_rows import ByRows, find_rows
 from unmix.derive.compiling import compile_table
 from unmix.derive.follow import Evaluate, follow, in_step, mixes
 from unmix.derive.opened import Opened
@@ -43,13 +44,16 @@ class TableGraph:
         Shape of ``z``; ``obs`` is ``z`` flattened in C order.
     n_components
         K.
+    by_rows
+        The same for any rows, where the graph proves that rows never meet; else None.
     """
 
     log_prior: TensorVariable
     log_likelihood: TensorVariable
-    index: dict[str, NDArray[np.int64]]
+    index: dict[str, NDArray[np.integer]]
     z_shape: tuple[int, ...]
     n_components: int
+    by_rows: ByRows | None = None
 
 
 def count_components(opened: Opened, data: dict[Variable, Variable], theta: Theta) -> int:
@@ -66,7 +70,9 @@ def build_table(
     theta: Theta,
     z_shape: tuple[int, ...],
 ) -> TableGraph:
-    """Build the table's graph and check it, entry by entry, against the original terms.
+    """Build the table's graph: proved from the model's, or else measured.
+
+    What is measured is checked, entry by entry, against the original terms.
 
     Parameters
     ----------
@@ -85,6 +91,9 @@ def build_table(
         If a term mixes assignments or does not follow ``z`` entry by entry.
     """
     k = count_components(opened, data, theta)
+    by_rows = find_rows(opened, data, k, z_shape)
+    if by_rows is not None:
+        return _proved_table(opened, data, by_rows, theta)
     terms = opened.assignment_terms
     n = int(np.prod(z_shape))
     inputs = list(opened.theta.values())
@@ -137,6 +146,23 @@ def build_table(
         f"the likelihood of {', '.join(map(repr, terms))} cannot be evaluated at every value of "
         f"{opened.latent.name!r}: {failure}"
     ) from failure
+
+
+def _proved_table(
+    opened: Opened, data: dict[Variable, Variable], by_rows: ByRows, theta: Theta
+) -> TableGraph:
+    """The table of a model whose rows never meet: entries follow ``z`` by position."""
+    n, k = by_rows.n_obs, by_rows.n_components
+    frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
+    log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
+    positions = np.arange(n, dtype=np.min_scalar_type(n))
+    index = {}
+    for name, one in by_rows.elements(theta, np.zeros(1), slice(1)).items():
+        if name != opened.latent.name:
+            straight = positions.reshape((n,) + (1,) * (one.ndim - 1))
+            index[name] = np.broadcast_to(straight, (n, *one.shape[1:]))
+    log_likelihood = pt.specify_shape(log_likelihood, (k, n))
+    return TableGraph(by_rows.log_prior, log_likelihood, index, (n,), k, by_rows)
 
 
 def _prior_table(log_prior: TensorVariable, k: int, z_shape: tuple[int, ...]) -> TensorVariable:
