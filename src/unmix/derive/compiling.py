@@ -3,8 +3,8 @@
 PyTensor's default is to turn a graph into machine code, which takes from seconds to minutes and
 pays only in long loops. A table over observations is a handful of NumPy calls on large arrays, so
 the Python linker with PyTensor's numerical rewrites (the stable forms of log-softmax and friends)
-is ready in a fraction of a second and as fast as NumPy is; once `clip`, which has no ufunc there and
-would be called for one number at a time, is written as two comparisons.
+is ready in a fraction of a second and as fast as NumPy is; once `clip`, which has no ufunc and
+would be called for each number, is written as two comparisons.
 """
 
 import warnings

@@ -16,7 +16,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
-from unmix.derive import Derivation, derive
+from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
@@ -28,7 +28,14 @@ from unmix.infer.packed_em import Rules
 from unmix.infer.pass_em import run_on_pass, set_aside
 from unmix.infer.pass_objective import PassObjective
 from unmix.infer.progress import progress_bar
-from unmix.infer.starts import ENOUGH, Start, distinct_rows, find_starts, observed_features
+from unmix.infer.starts import (
+    ENOUGH,
+    Start,
+    distinct_rows,
+    find_starts,
+    has_features,
+    observed_features,
+)
 from unmix.infer.status import Status, status
 from unmix.onepass.onepass import OnePass
 
@@ -206,8 +213,11 @@ def _start_at(derivation: Derivation, start: Any) -> Start:
     stack = stack_theta(derivation, start)
     if stack.dims:
         raise UnmixError("start holds draws: give one point of θ")
-    few = slice(None) if derivation.onepass is None else slice(ENOUGH)
-    r = derivation.bayes(stack.values).responsibility[0][few]
+    if derivation.onepass is None or derivation.by_rows is None:
+        few = slice(None) if derivation.onepass is None else slice(ENOUGH)
+        r = derivation.bayes(stack.values).responsibility[0][few]
+    else:
+        _, r = bayes.normalise(derivation.by_rows.joint(stack.point(0), slice(ENOUGH)))
     if np.isnan(r).any():
         raise UnmixError("start makes some rows impossible under every component: choose another")
     if r.shape[1] > 1 and len(r) > 1 and np.all(np.ptp(r, axis=0) < 1e-12):
@@ -367,7 +377,7 @@ def in_order(derivation: Derivation, best: Run) -> dict[str, NDArray]:
     """
     theta, mean = best.theta, best.means
     k = derivation.n_components
-    if derivation.components.symmetric and observed_features(derivation).shape[1]:
+    if derivation.components.symmetric and has_features(derivation):
         order = np.arange(k)
         for block in derivation.components.symmetry:
             members = np.array(block)
