@@ -103,10 +103,10 @@ class ByRows:
         n = self.n_obs
         if n <= size:
             return np.arange(n)
-        found = [rng.integers(n, size=size), [0, n - 1]]
+        found = [rng.integers(n, size=size), np.array([0, n - 1])]
         for x in self.data.values():
             for column in x.reshape(n, -1).T[:256]:
-                found.append([int(column.argmin()), int(column.argmax())])
+                found.append(np.array([column.argmin(), column.argmax()]))
         return np.unique(np.concatenate(found))
 
     def on(self, rows: Rows) -> "ByRows":

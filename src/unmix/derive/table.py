@@ -155,8 +155,8 @@ def _proved_table(
     n, k = by_rows.n_obs, by_rows.n_components
     frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
     log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
-    positions = np.arange(n, dtype=np.min_scalar_type(n))
-    index = {}
+    positions: NDArray[np.integer] = np.arange(n, dtype=np.min_scalar_type(n))
+    index: dict[str, NDArray[np.integer]] = {}
     for name, one in by_rows.elements(theta, np.zeros(1), slice(1)).items():
         if name != opened.latent.name:
             straight = positions.reshape((n,) + (1,) * (one.ndim - 1))
