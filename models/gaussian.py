@@ -89,7 +89,7 @@ def gaussian(
     scale = values.std(axis=0) if scale is None else scale
 
     # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
-    numbered = np.array_equal(rows.labels, np.arange(len(values)))
+    numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
     coords: dict[str, Any] = {"component": range(components)}
     obs = None if numbered else rows.labels
     if values.ndim == 1:

@@ -194,15 +194,15 @@ def _confirmed(
     turns = generators(found.symmetry, found.n_components)
     rng = np.random.default_rng(20261126)
     for rows in by_rows.windows():
-        points = [(t, by_rows.joint(t, rows).argmax(axis=1)) for t in (first, second)]
-        points.append((first, rng.integers(found.n_components, size=rows.stop - rows.start)))
+        points = [
+            (first, rng.integers(found.n_components, size=rows.stop - rows.start)),
+            (second, by_rows.joint(second, rows).argmax(axis=1)),
+        ]
 
         def elements(theta: Values, z: NDArray, rows: slice = rows) -> dict[str, NDArray]:
             return by_rows.elements(theta, z, rows)
 
-        if not all(
-            entries_unchanged(elements, found, turn, *point) for turn in turns for point in points
-        ):
+        if not all(entries_unchanged(elements, found, turns, *point) for point in points):
             break
     else:
         return found

@@ -109,7 +109,8 @@ def _shuffle(node: Apply, rows: _Rows) -> int:
     (source,) = node.inputs
     if source in rows.numbers:
         rows.numbers.update(node.outputs)
-    return list(node.op.new_order).index(rows.axis[source])
+    order = list(node.op.new_order)
+    return order.index(rows.axis[source]) if rows.axis[source] in order else _MIXED
 
 
 def _reduce(node: Apply, rows: _Rows) -> int:

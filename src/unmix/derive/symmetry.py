@@ -102,9 +102,12 @@ def generators(symmetry: tuple[tuple[int, ...], ...], k: int) -> list[NDArray]:
 
 
 def entries_unchanged(
-    elements: Elements, components: Components, order: NDArray, theta: Theta, z: NDArray
+    elements: Elements, components: Components, orders: list[NDArray], theta: Theta, z: NDArray
 ) -> bool:
-    """Whether every entry keeps its density where components are put in another order."""
+    """Whether every entry keeps its density where components are put in other orders."""
     before = elements(theta, z)
-    after = elements(components.permute(theta, order), np.argsort(order)[z])
-    return all(_same(np.asarray(after[n]), np.asarray(v)).all() for n, v in before.items())
+    for order in orders:
+        after = elements(components.permute(theta, order), np.argsort(order)[z])
+        if not all(_same(np.asarray(after[n]), np.asarray(v)).all() for n, v in before.items()):
+            return False
+    return True

@@ -125,7 +125,8 @@ def build_table(
             )
             expanded = solve_rows_together(expanded)
             tables = compile_table(inputs, expanded)(*point)
-            index, log_likelihood = {}, pt.zeros((k, n))
+            index: dict[str, NDArray[np.integer]] = {}
+            log_likelihood = pt.zeros((k, n))
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]
             for i, name in enumerate(terms):
                 full = np.broadcast_to(tables[i], (k, *shapes[i]))
@@ -155,7 +156,7 @@ def _proved_table(
     n, k = by_rows.n_obs, by_rows.n_components
     frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
     log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
-    positions: NDArray[np.integer] = np.arange(n, dtype=np.min_scalar_type(n))
+    positions = np.arange(n, dtype=np.min_scalar_type(n))
     index: dict[str, NDArray[np.integer]] = {}
     for name, one in by_rows.elements(theta, np.zeros(1), slice(1)).items():
         if name != opened.latent.name:
@@ -175,7 +176,7 @@ def _prior_table(log_prior: TensorVariable, k: int, z_shape: tuple[int, ...]) ->
 
 
 def _gather(
-    table: TensorVariable, index: NDArray[np.int64], z_shape: tuple[int, ...]
+    table: TensorVariable, index: NDArray[np.integer], z_shape: tuple[int, ...]
 ) -> TensorVariable:
     """Add the entries of a (component, *S) table onto the observations they follow."""
     k, n = table.shape[0], int(np.prod(z_shape))
@@ -189,7 +190,7 @@ def _gather(
 def _require_gathered(
     original: Evaluate,
     full: NDArray[np.float64],
-    index: NDArray[np.int64],
+    index: NDArray[np.integer],
     trials: list[NDArray[np.int64]],
     *,
     term: str,

@@ -4,11 +4,11 @@ It maximises the classification log-likelihood over θ and the assignments at on
 
 .. math:: C(θ, z) = \sum_i \log w_{z_i} + \log p(x_i \mid z_i, θ),
 
-by turns: the C-step gives each row to its most likely component, the M-step fits each component to its
-rows (Celeux and Govaert 1992, Computational Statistics & Data Analysis 14:315). C never goes down,
-and as there are finitely many assignments the run ends, where no row moves. With equal weights and
-one common spherical variance it is k-means. Estimates are biased where components overlap, since
-each is fitted to what is left of it by the cuts.
+by turns: the C-step gives each row to its most likely component, the M-step fits each component to
+its rows (Celeux and Govaert 1992, Computational Statistics & Data Analysis 14:315). C never goes
+down, and as there are finitely many assignments the run ends, where no row moves. With equal
+weights and one common spherical variance it is k-means. Estimates are biased where components
+overlap, since each is fitted to what the cuts leave of it.
 """
 
 from collections.abc import Callable, Iterable
