@@ -19,6 +19,7 @@ LKJ(2).
 
 from typing import Any
 
+import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
@@ -87,12 +88,17 @@ def gaussian(
     spread = high - low if spread is None else spread
     scale = values.std(axis=0) if scale is None else scale
 
-    coords: dict[str, Any] = {"component": range(components), "obs": rows.labels}
+    # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
+    numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
+    coords: dict[str, Any] = {"component": range(components)}
+    obs = None if numbered else rows.labels
     if values.ndim == 1:
-        model = _one_feature(values, coords, weights, centre, spread, scale)
+        model = _one_feature(values, coords, obs, weights, centre, spread, scale)
     else:
         coords["feature"] = rows.features
-        model = _features(values, coords, weights, centre, spread, scale, covariance, correlation)
+        model = _features(
+            values, coords, obs, weights, centre, spread, scale, covariance, correlation
+        )
     arguments = {
         "components": int(components),
         "covariance": covariance,
@@ -106,10 +112,17 @@ def gaussian(
 
 
 def _one_feature(
-    x: NDArray, coords: dict[str, Any], weights: float, centre: Any, spread: Any, scale: Any
+    x: NDArray,
+    coords: dict[str, Any],
+    obs: NDArray | None,
+    weights: float,
+    centre: Any,
+    spread: Any,
+    scale: Any,
 ) -> pm.Model:
     k = len(coords["component"])
     with pm.Model(coords=coords) as model:
+        model.add_coord("obs", obs, length=len(x))
         w = pm.Dirichlet("w", [weights] * k, dims="component")
         mu = pm.Normal("mu", centre, spread, dims="component")
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims="component")
@@ -121,6 +134,7 @@ def _one_feature(
 def _features(
     x: NDArray,
     coords: dict[str, Any],
+    obs: NDArray | None,
     weights: float,
     centre: Any,
     spread: Any,
@@ -130,6 +144,7 @@ def _features(
 ) -> pm.Model:
     k, d = len(coords["component"]), x.shape[1]
     with pm.Model(coords=coords) as model:
+        model.add_coord("obs", obs, length=len(x))
         w = pm.Dirichlet("w", [weights] * k, dims="component")
         mu = pm.Normal("mu", centre, spread, dims=("component", "feature"))
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", "feature"))

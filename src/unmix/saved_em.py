@@ -23,6 +23,7 @@ def em_tree(em: EMResult) -> xr.DataTree:
         "unmix_version": __version__,
         "method": "em",
         "kind": em.kind,
+        "assignments": em.assignments,
         "log_likelihood": em.log_likelihood,
         "objective": em.objective,
         "df": em.df,
@@ -55,6 +56,7 @@ def em_result(tree: xr.DataTree) -> EMResult:
             fixed=tuple(json.loads(a["fixed"])),
             seconds=float(a["seconds"]),
             seed=json.loads(a["seed"]),
+            assignments=a.get("assignments", "expected"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UnmixError(

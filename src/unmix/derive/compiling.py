@@ -3,7 +3,8 @@
 PyTensor's default is to turn a graph into machine code, which takes from seconds to minutes and
 pays only in long loops. A table over observations is a handful of NumPy calls on large arrays, so
 the Python linker with PyTensor's numerical rewrites (the stable forms of log-softmax and friends)
-is ready in a fraction of a second and as fast as NumPy is.
+is ready in a fraction of a second and as fast as NumPy is; once `clip`, which has no ufunc and
+would be called for each number, is written as two comparisons.
 """
 
 import warnings
@@ -11,9 +12,25 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytensor
+import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Apply, Variable
+from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.rewriting.basic import in2out, node_rewriter
 from pytensor.graph.rewriting.db import RewriteDatabaseQuery
+from pytensor.scalar.basic import Clip
+from pytensor.tensor.elemwise import Elemwise
+
+
+@node_rewriter([Elemwise])
+def _compare(fgraph: FunctionGraph, node: Apply) -> list[Variable] | None:
+    """clip(x, low, high) as comparisons, which NumPy has."""
+    if not isinstance(node.op.scalar_op, Clip):
+        return None
+    x, low, high = node.inputs
+    clipped = pt.switch(pt.lt(x, low), low, pt.switch(pt.gt(x, high), high, x))
+    return [clipped.astype(node.outputs[0].type.dtype)]
+
 
 # Fusion makes composite scalars that the Python linker would loop over; in-place rewrites would
 # let one output overwrite an input that the caller still holds.
@@ -23,7 +40,7 @@ TABLE_MODE = Mode(
         include=["fast_run"],
         exclude=["fusion", "inplace", "c_blas", "cxx_only", "numba", "scan_make_inplace"],
     ),
-)
+).register((in2out(_compare, name="unmix_clip"), 48))  # after all that could make or move a clip
 
 
 def compile_table(

@@ -19,6 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.type import TensorType
 
 from unmix.derive import bayes
+from unmix.derive.by_rows import ByRows
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components
 from unmix.derive.follow import in_step
@@ -244,10 +245,42 @@ class Derivation:
     # -- the full density, PyMC's own --------------------------------------------------------
 
     @cached_property
+    def by_rows(self) -> ByRows | None:
+        """The table and the terms for any rows; None where rows are not proved to stay apart."""
+        by_rows = self.table.by_rows
+        return None if by_rows is None else replace(by_rows, log_prior=self.table.log_prior)
+
+    def joint_windows(self, theta: Theta) -> Iterator[tuple[slice, NDArray]]:
+        """Log p(z_i = k, x_i | θ) at one θ, rows (row, component) in turn.
+
+        A window at a time where rows are proved to stay apart, else all at once.
+        """
+        if self.by_rows is None:
+            stacked = {name: np.asarray(value)[None] for name, value in theta.items()}
+            yield slice(0, self.n_obs), bayes.joint(*self.log_terms(stacked))[0]
+            return
+        for rows in self.by_rows.windows():
+            yield rows, self.by_rows.joint(theta, rows)
+
+    @cached_property
     def _elements(self) -> Callable[..., Any]:
         z = TensorType(self.opened.z.type.dtype, self.table.z_shape)(self.latent.name)
         terms = vectorize_graph(list(self.opened.terms.values()), {self.opened.z: z, **self.data})
         return compile_table([*self.opened.theta.values(), z], terms)
+
+    @cached_property
+    def _without_z(self) -> tuple[tuple[str, ...], Callable[..., Any]]:
+        mixed = {*self.opened.assignment_terms, self.latent.name}
+        names = tuple(name for name in self.opened.terms if name not in mixed)
+        terms = [self.opened.terms[name] for name in names]
+        graphs = vectorize_graph(terms, self.data) if self.data and terms else terms
+        return names, compile_table(list(self.opened.theta.values()), graphs)
+
+    def elements_without_z(self, theta: Theta) -> dict[str, NDArray]:
+        """The terms that do not depend on ``z``: priors, and observed variables of their own."""
+        names, terms = self._without_z
+        point = [np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()]
+        return dict(zip(names, terms(*point), strict=True))
 
     def elements(self, theta: Theta, z: NDArray) -> dict[str, NDArray]:
         """Every element-wise term of the model's full log-density, as PyMC computes it.
@@ -259,13 +292,24 @@ class Derivation:
         z
             Assignments, shape (obs,).
         """
+        if self.by_rows is not None:
+            found = self.elements_without_z(theta)
+            found |= self.by_rows.elements(theta, np.ravel(z), slice(None))
+            return {name: found[name] for name in self.opened.terms}
         z = np.asarray(z, dtype=self.opened.z.type.dtype).reshape(self.table.z_shape)
         point = [np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()]
         return dict(zip(self.opened.terms, self._elements(*point, z), strict=True))
 
     def log_density(self, theta: Theta, z: NDArray) -> float:
         """The model's full constrained log-density log p(x, z, θ), without Jacobians."""
-        return float(sum(np.sum(v) for v in self.elements(theta, z).values()))
+        if self.by_rows is None:
+            return float(sum(np.sum(v) for v in self.elements(theta, z).values()))
+        total = float(sum(np.sum(v) for v in self.elements_without_z(theta).values()))
+        z = np.ravel(z)
+        for rows in self.by_rows.windows():
+            found = self.by_rows.elements(theta, z[rows], rows)
+            total += float(sum(np.sum(v) for v in found.values()))
+        return total
 
     # -- other data --------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ remembered for each model until its data change.
 import hashlib
 import weakref
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pymc as pm
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.sharedvar import TensorSharedVariable
 
-from unmix.derive.axes import complete_axes, find_axes, spread_axes
+from unmix.derive.axes import Tables, complete_axes, find_axes, spread_axes
+from unmix.derive.by_rows import SAMPLE
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components, pair_families
+from unmix.derive.components import Theta as Values
 from unmix.derive.derivation import Derivation, Theta
 from unmix.derive.opened import freeze_data, open_model
 from unmix.derive.space import Space
-from unmix.derive.symmetry import find_symmetry
+from unmix.derive.support import require_possible
+from unmix.derive.symmetry import Elements, entries_unchanged, find_symmetry, generators
 from unmix.derive.table import build_table
 from unmix.derive.verify import Verification, verify
 from unmix.errors import UnmixError
@@ -93,6 +97,8 @@ def _derive(model: pm.Model) -> Derivation:
             f"{', '.join(repr(n) for n in opened.assignment_terms)} its data with observed=..."
         )
     data = freeze_data(opened)
+    observed: dict[str, Any] = {name: data[value] for name, value in opened.observed.items()}
+    require_possible(model, {name: np.asarray(value.data) for name, value in observed.items()})
     space = Space(opened, data)
     rng = np.random.default_rng(20261122)
     first, second = space.jittered(rng), space.jittered(rng)
@@ -106,7 +112,11 @@ def _derive(model: pm.Model) -> Derivation:
 
 
 def _require_normalised(derivation: Derivation, theta: Theta) -> None:
-    log_prior, _ = derivation.log_terms({n: v[None] for n, v in theta.items()})
+    if derivation.by_rows is not None:
+        log_prior, _ = derivation.by_rows.tables(theta, slice(1))
+        log_prior = log_prior.T
+    else:
+        log_prior, _ = derivation.log_terms({n: v[None] for n, v in theta.items()})
     total = np.exp(log_prior).sum(axis=-1)
     if not np.allclose(total, 1.0, atol=1e-6):
         raise UnmixError(
@@ -115,33 +125,89 @@ def _require_normalised(derivation: Derivation, theta: Theta) -> None:
         )
 
 
-def _find_components(derivation: Derivation, first: Theta, second: Theta) -> Components:
+def _find_components(derivation: Derivation, first: Values, second: Values) -> Components:
     k = derivation.n_components
-    tables_at = compile_table(
-        list(derivation.opened.theta.values()),
-        [derivation.table.log_prior, derivation.table.log_likelihood],
-    )
+    tables, elements = _measured_on(derivation)
 
-    def tables(theta: Theta) -> tuple[NDArray, NDArray]:
-        log_prior, log_likelihood = tables_at(*(theta[n] for n in derivation.opened.theta))
-        return log_prior, log_likelihood
-
-    def likeliest(theta: Theta) -> NDArray:
+    def likeliest(theta: Values) -> NDArray:
         return np.argmax(np.add(*tables(theta)), axis=0)
 
     z = likeliest(first)
 
-    def prior_terms(theta: Theta) -> dict[str, NDArray]:
-        terms = derivation.elements(theta, z)
+    def prior_terms(theta: Values) -> dict[str, NDArray]:
+        terms = elements(theta, z) if derivation.local else derivation.elements_without_z(theta)
         return {name: terms[name] for name in derivation.opened.theta}
 
-    axes, members, owners = find_axes(tables, dict(first), dict(second), k)
-    axes, members = spread_axes(axes, members, prior_terms, dict(first), dict(second))
-    families = pair_families(owners, dict(first), k)
+    axes, members, owners = find_axes(tables, first, second, k)
+    axes, members = spread_axes(axes, members, prior_terms, first, second)
+    families = pair_families(owners, first, k)
     found = Components(axes, members, families, (), k)
+    contains = derivation.space.contains
     if k > 1 and len(axes) < len(first):
-        axes, members = complete_axes(found, prior_terms, derivation.space.contains, dict(first))
+        axes, members = complete_axes(found, prior_terms, contains, first)
         found = replace(found, axes=axes, members=members)
-    points = [(dict(t), likeliest(t)) for t in (first, second)]
-    symmetry = find_symmetry(derivation.elements, derivation.space.contains, found, points)
-    return replace(found, symmetry=symmetry)
+    points = [(t, likeliest(t)) for t in (first, second)]
+    found = replace(found, symmetry=find_symmetry(elements, contains, found, points))
+    return _confirmed(derivation, found, first, second)
+
+
+def _measured_on(derivation: Derivation) -> tuple[Tables, Elements]:
+    """The tables, and every term, on the rows that measurements look at.
+
+    All of them; but where rows stay apart, and each is the same function of its own data, a sample
+    tells as much.
+    """
+    by_rows = derivation.by_rows
+    if by_rows is not None:
+        some = by_rows.on(by_rows.sample(np.random.default_rng(20261125)))
+
+        def elements(theta: Values, z: NDArray) -> dict[str, NDArray]:
+            return {
+                **derivation.elements_without_z(theta),
+                **some.elements(theta, z, slice(None)),
+            }
+
+        return lambda theta: some.tables(theta, slice(None)), elements
+    compiled = compile_table(
+        list(derivation.opened.theta.values()),
+        [derivation.table.log_prior, derivation.table.log_likelihood],
+    )
+
+    def tables(theta: Values) -> tuple[NDArray, NDArray]:
+        log_prior, log_likelihood = compiled(*(theta[n] for n in derivation.opened.theta))
+        return log_prior, log_likelihood
+
+    return tables, derivation.elements
+
+
+def _confirmed(
+    derivation: Derivation, found: Components, first: Values, second: Values
+) -> Components:
+    """The symmetry that a sample of rows has, asked of all rows.
+
+    A swap and a turn of each block make all of its permutations. Where a row that was not looked at
+    breaks one, all swaps are tried on all rows.
+    """
+    by_rows = derivation.by_rows
+    if by_rows is None or by_rows.n_obs <= SAMPLE:
+        return found
+    turns = generators(found.symmetry, found.n_components)
+    rng = np.random.default_rng(20261126)
+    for rows in by_rows.windows():
+        points = [
+            (first, rng.integers(found.n_components, size=rows.stop - rows.start)),
+            (second, by_rows.joint(second, rows).argmax(axis=1)),
+        ]
+
+        def elements(theta: Values, z: NDArray, rows: slice = rows) -> dict[str, NDArray]:
+            return by_rows.elements(theta, z, rows)
+
+        if not all(entries_unchanged(elements, found, turns, *point) for point in points):
+            break
+    else:
+        return found
+    z = [np.concatenate([j.argmax(axis=1) for _, j in derivation.joint_windows(t)])
+         for t in (first, second)]  # fmt: skip
+    points = list(zip((first, second), z, strict=True))
+    contains = derivation.space.contains
+    return replace(found, symmetry=find_symmetry(derivation.elements, contains, found, points))

@@ -26,10 +26,12 @@ def leading_axes(shape: tuple[int, ...], z_shape: tuple[int, ...]) -> NDArray[np
     return np.repeat(np.arange(n), trailing).reshape(shape)
 
 
-def in_step(index: NDArray[np.int64], z_shape: tuple[int, ...]) -> bool:
+def in_step(index: NDArray[np.integer], z_shape: tuple[int, ...]) -> bool:
     """Whether a term's entries follow ``z`` by position: its first axes are those of ``z``."""
-    straight = leading_axes(index.shape, z_shape)
-    return straight is not None and np.array_equal(index, straight)
+    if index.shape[: len(z_shape)] != z_shape:
+        return False
+    n = int(np.prod(z_shape))
+    return bool(np.all(index.reshape(n, -1) == np.arange(n)[:, None]))
 
 
 def follow(

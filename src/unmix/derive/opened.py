@@ -15,7 +15,7 @@ import pytensor.tensor as pt
 from pymc.logprob.basic import transformed_conditional_logp
 from pymc.logprob.utils import replace_rvs_by_values
 from pytensor.compile.sharedvalue import SharedVariable
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.basic import Alloc
@@ -86,7 +86,7 @@ def _value_of(rv: TensorVariable, *, any_length: bool = False) -> TensorVariable
     return TensorType(rv.type.dtype, shape)(rv.name)
 
 
-def _without_length(term: TensorVariable) -> TensorVariable:
+def without_length(term: TensorVariable) -> TensorVariable:
     """A term without the final broadcast to the number of rows that the model was built with.
 
     An observed value has all its rows already, so the broadcast changes nothing, and without it
@@ -117,7 +117,7 @@ def open_model(model: pm.Model) -> Opened:
         [*model.potentials, latent.probabilities], rvs_to_values=rvs_to_values
     )
     elements = [
-        _without_length(term) if rv in model.observed_RVs else term
+        without_length(term) if rv in model.observed_RVs else term
         for rv, term in zip(rvs, elements, strict=True)
     ]
     names = [rv.name for rv in rvs] + [potential.name for potential in model.potentials]
@@ -138,7 +138,7 @@ def freeze_data(
 ) -> dict[Variable, Variable]:
     """Replacements that put data into the graphs: the model's own, or what ``new`` gives.
 
-    The values are copied, so that a later ``pm.set_data`` cannot change half of a derivation.
+    What ``pm.set_data`` can change is copied, so that it cannot change half of a derivation.
 
     Parameters
     ----------
@@ -165,6 +165,8 @@ def freeze_data(
     for name, value in opened.observed.items():
         if name in new:
             frozen[value] = pt.constant(new[name])
+        elif isinstance(opened.data[name], Constant):
+            frozen[value] = opened.data[name]  # nobody can change it
         else:
             data = vectorize_graph(opened.data[name], frozen) if frozen else opened.data[name]
             frozen[value] = pt.constant(data.eval(mode=TABLE_MODE))

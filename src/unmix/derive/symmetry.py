@@ -84,3 +84,30 @@ def _same(a: NDArray, b: NDArray) -> NDArray[np.bool_]:
     """Equal up to rounding, equal infinities included."""
     with np.errstate(invalid="ignore"):
         return (a == b) | (np.abs(a - b) <= 1e-11 * (1.0 + np.abs(b)))
+
+
+def generators(symmetry: tuple[tuple[int, ...], ...], k: int) -> list[NDArray]:
+    """A swap and a turn of each block: together they make every permutation within it."""
+    found = []
+    for block in symmetry:
+        members = np.array(block)
+        if len(block) < 2:
+            continue
+        swap = members[[1, 0, *range(2, len(block))]]
+        for moved in (swap, np.roll(members, 1)):
+            order = np.arange(k)
+            order[members] = moved
+            found.append(order)
+    return found
+
+
+def entries_unchanged(
+    elements: Elements, components: Components, orders: list[NDArray], theta: Theta, z: NDArray
+) -> bool:
+    """Whether every entry keeps its density where components are put in other orders."""
+    before = elements(theta, z)
+    for order in orders:
+        after = elements(components.permute(theta, order), np.argsort(order)[z])
+        if not all(_same(np.asarray(after[n]), np.asarray(v)).all() for n, v in before.items()):
+            return False
+    return True

@@ -18,6 +18,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
+from unmix.derive.by_rows import ByRows, find_rows
 from unmix.derive.compiling import compile_table
 from unmix.derive.follow import Evaluate, follow, in_step, mixes
 from unmix.derive.opened import Opened
@@ -43,13 +44,16 @@ class TableGraph:
         Shape of ``z``; ``obs`` is ``z`` flattened in C order.
     n_components
         K.
+    by_rows
+        The same for any rows, where the graph proves that rows never meet; else None.
     """
 
     log_prior: TensorVariable
     log_likelihood: TensorVariable
-    index: dict[str, NDArray[np.int64]]
+    index: dict[str, NDArray[np.integer]]
     z_shape: tuple[int, ...]
     n_components: int
+    by_rows: ByRows | None = None
 
 
 def count_components(opened: Opened, data: dict[Variable, Variable], theta: Theta) -> int:
@@ -66,7 +70,9 @@ def build_table(
     theta: Theta,
     z_shape: tuple[int, ...],
 ) -> TableGraph:
-    """Build the table's graph and check it, entry by entry, against the original terms.
+    """Build the table's graph: proved from the model's, or else measured.
+
+    What is measured is checked, entry by entry, against the original terms.
 
     Parameters
     ----------
@@ -85,6 +91,9 @@ def build_table(
         If a term mixes assignments or does not follow ``z`` entry by entry.
     """
     k = count_components(opened, data, theta)
+    by_rows = find_rows(opened, data, k, z_shape)
+    if by_rows is not None:
+        return _proved_table(opened, data, by_rows, theta)
     terms = opened.assignment_terms
     n = int(np.prod(z_shape))
     inputs = list(opened.theta.values())
@@ -116,7 +125,8 @@ def build_table(
             )
             expanded = solve_rows_together(expanded)
             tables = compile_table(inputs, expanded)(*point)
-            index, log_likelihood = {}, pt.zeros((k, n))
+            index: dict[str, NDArray[np.integer]] = {}
+            log_likelihood = pt.zeros((k, n))
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]
             for i, name in enumerate(terms):
                 full = np.broadcast_to(tables[i], (k, *shapes[i]))
@@ -139,6 +149,23 @@ def build_table(
     ) from failure
 
 
+def _proved_table(
+    opened: Opened, data: dict[Variable, Variable], by_rows: ByRows, theta: Theta
+) -> TableGraph:
+    """The table of a model whose rows never meet: entries follow ``z`` by position."""
+    n, k = by_rows.n_obs, by_rows.n_components
+    frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
+    log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
+    positions = np.arange(n, dtype=np.min_scalar_type(n))
+    index: dict[str, NDArray[np.integer]] = {}
+    for name, one in by_rows.elements(theta, np.zeros(1), slice(1)).items():
+        if name != opened.latent.name:
+            straight = positions.reshape((n,) + (1,) * (one.ndim - 1))
+            index[name] = np.broadcast_to(straight, (n, *one.shape[1:]))
+    log_likelihood = pt.specify_shape(log_likelihood, (k, n))
+    return TableGraph(by_rows.log_prior, log_likelihood, index, (n,), k, by_rows)
+
+
 def _prior_table(log_prior: TensorVariable, k: int, z_shape: tuple[int, ...]) -> TensorVariable:
     """Lay log p(z_i = k) out as (component, obs), or (component, 1) where it is shared."""
     leading = log_prior.type.shape[:-1]
@@ -149,7 +176,7 @@ def _prior_table(log_prior: TensorVariable, k: int, z_shape: tuple[int, ...]) ->
 
 
 def _gather(
-    table: TensorVariable, index: NDArray[np.int64], z_shape: tuple[int, ...]
+    table: TensorVariable, index: NDArray[np.integer], z_shape: tuple[int, ...]
 ) -> TensorVariable:
     """Add the entries of a (component, *S) table onto the observations they follow."""
     k, n = table.shape[0], int(np.prod(z_shape))
@@ -163,7 +190,7 @@ def _gather(
 def _require_gathered(
     original: Evaluate,
     full: NDArray[np.float64],
-    index: NDArray[np.int64],
+    index: NDArray[np.integer],
     trials: list[NDArray[np.int64]],
     *,
     term: str,

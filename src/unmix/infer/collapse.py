@@ -29,14 +29,17 @@ def pooled_fit(onepass: OnePass, start: Start) -> NDArray:
 def component_means(onepass: OnePass, log_w: NDArray, params: NDArray) -> NDArray[np.float64]:
     """Mean of the first column over each component's rows, to put components in order by."""
     total, mass = np.zeros(len(log_w)), np.zeros(len(log_w))
-    at = 0
-    column = np.concatenate([c.x[0] + c.centre[0] for c in onepass.chunks])
-    for joint in onepass.joint(log_w, params):
+    size = 65536
+    pieces = (
+        c.x[0, begin : begin + size].astype(float) + c.centre[0]
+        for c in onepass.chunks
+        for begin in range(0, len(c), size)
+    )
+    for column, joint in zip(pieces, onepass.joint(log_w, params, size), strict=True):
         _, r = bayes.normalise(joint)
         r = np.nan_to_num(r)
-        total += column[at : at + len(r)] @ r
+        total += column @ r
         mass += r.sum(axis=0)
-        at += len(r)
     with np.errstate(divide="ignore", invalid="ignore"):
         return total / mass
 

@@ -10,7 +10,7 @@ from unmix.derive import Derivation
 from unmix.infer.em_run import Run
 from unmix.infer.em_starts import PROPER
 from unmix.infer.labellings import swap_cost
-from unmix.infer.starts import observed_features
+from unmix.infer.starts import has_features
 from unmix.infer.status import Status, status
 
 # Starts whose objectives differ by less than this, relative, are at the same optimum.
@@ -79,7 +79,7 @@ def in_order(derivation: Derivation, best: Run) -> dict[str, NDArray]:
     """
     theta, mean = best.theta, best.means
     k = derivation.n_components
-    if derivation.components.symmetric and observed_features(derivation).shape[1]:
+    if derivation.components.symmetric and has_features(derivation):
         order = np.arange(k)
         for block in derivation.components.symmetry:
             members = np.array(block)

@@ -1,6 +1,7 @@
 """What EM found: one point of θ, how it was reached, and what two criteria make of it."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 from unmix.infer.objective import Kind
 from unmix.infer.status import Status
+
+Assignments = Literal["expected", "hard"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class EMResult:
     log_likelihood
         Σ_i log p(x_i | θ), nats.
     objective
-        What was maximised: the log-likelihood, or that plus the log prior density.
+        What was maximised: the log-likelihood; or that plus the log prior density; or, with hard
+        assignments, the classification log-likelihood Σ_i log p(z_i, x_i | θ).
     kind
         ``"likelihood"`` or ``"posterior"``.
     df
@@ -42,6 +46,8 @@ class EMResult:
         Parameters held at given values.
     seconds, seed
         Time taken; the seed, where one was given.
+    assignments
+        ``"expected"``; or ``"hard"``: classification EM, whose θ does not maximise the likelihood.
     """
 
     theta: xr.Dataset
@@ -57,6 +63,7 @@ class EMResult:
     fixed: tuple[str, ...]
     seconds: float
     seed: int | None
+    assignments: Assignments = "expected"
 
     @property
     def converged(self) -> bool:
@@ -66,22 +73,37 @@ class EMResult:
     @property
     def aic(self) -> float:
         """−2 ℓ + 2 df, smaller is better; NaN unless maximum likelihood (Akaike 1974)."""
-        return -2 * self.log_likelihood + 2 * self.df if self.kind == "likelihood" else np.nan
+        return -2 * self.log_likelihood + 2 * self.df if self._maximum_likelihood else np.nan
 
     @property
     def bic(self) -> float:
         """−2 ℓ + df log N, smaller is better; NaN unless maximum likelihood (Schwarz 1978)."""
-        if self.kind != "likelihood":
+        if not self._maximum_likelihood:
             return np.nan
         return -2 * self.log_likelihood + self.df * np.log(self.n_obs)
 
+    @property
+    def _maximum_likelihood(self) -> bool:
+        return self.kind == "likelihood" and self.assignments == "expected"
+
+    @property
+    def maximised(self) -> str:
+        """What was maximised, in words."""
+        if self.assignments == "hard":
+            return "maximum classification likelihood"
+        return "maximum likelihood" if self.kind == "likelihood" else "posterior mode"
+
     def __str__(self) -> str:
-        kind = "maximum likelihood" if self.kind == "likelihood" else "posterior mode"
         best = int(self.starts["reached_best"].sum())
         lines = [
-            f"EM, {kind}: {self.status}",
+            f"EM, {self.maximised}: {self.status}",
             f"  log-likelihood {self.log_likelihood:.6f}, df {self.df}, N {self.n_obs}"
-            + (f", AIC {self.aic:.3f}, BIC {self.bic:.3f}" if self.kind == "likelihood" else ""),
+            + (f", AIC {self.aic:.3f}, BIC {self.bic:.3f}" if self._maximum_likelihood else "")
+            + (
+                f", classification log-likelihood {self.objective:.6f}"
+                if self.assignments == "hard"
+                else ""
+            ),
             f"  {best} of {self.starts.sizes['start']} starts reached it, "
             f"{len(self.trace)} iterations, {self.seconds:.1f} s",
         ]

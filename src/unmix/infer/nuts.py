@@ -75,7 +75,11 @@ def start_points(
                 points.append({**initial, **in_order(derivation, r)})
                 values.append(r.objective)
     stack = {n: np.asarray(points[0][n])[None] for n in derivation.touched}
-    _, reference = bayes.normalise(bayes.joint(*derivation.log_terms(stack))[0])
+    if derivation.onepass is None:
+        _, reference = bayes.normalise(bayes.joint(*derivation.log_terms(stack))[0])
+    else:
+        recognised = derivation.onepass.recognised
+        _, (reference,) = derivation.onepass.responsibilities(*recognised.pack_stack(stack))
     unconstrained = [space.unconstrain(p) for p in points]
     inside = [p for p in unconstrained if all(np.isfinite(v).all() for v in p.values())]
     usable = None if np.isnan(reference).any() else reference

@@ -48,7 +48,7 @@ class Rules:
 
 
 @dataclass
-class _Packed:
+class Packed:
     """Where a packed run stands."""
 
     onepass: OnePass
@@ -91,13 +91,14 @@ class _Packed:
         return float(moved)
 
     def copy(self) -> tuple[NDArray, NDArray]:
+        """Log-weights and parameters, as they are now."""
         return self.log_w.copy(), self.params.copy()
 
 
 def run_packed(objective: PassObjective, readings: Readings, start: Start, rules: Rules) -> Run:
     """Run EM from a start, on packed parameters."""
     onepass = objective.onepass
-    state, peak = _begin(objective, readings, start, rules)
+    state, peak = begin_packed(objective, readings, start, rules)
     trace: list[float] = []
     outcome, slow = "iteration limit", False
     proper = state.copy()
@@ -141,9 +142,9 @@ def run_packed(objective: PassObjective, readings: Readings, start: Start, rules
     )  # fmt: skip
 
 
-def _begin(
+def begin_packed(
     objective: PassObjective, readings: Readings, start: Start, rules: Rules
-) -> tuple[_Packed, float]:
+) -> tuple[Packed, float]:
     """The first parameters, and the peak density of one component fitted to everything."""
     onepass = objective.onepass
     spread = onepass.variances()
@@ -155,11 +156,11 @@ def _begin(
     if start.theta is not None:
         log_w, params = onepass.recognised.pack({**objective.initial, **start.theta})
         return (
-            _Packed(onepass, log_w, params, floor, readings.weights is not None),
+            Packed(onepass, log_w, params, floor, readings.weights is not None),
             onepass.peaks(pooled[None])[0],
         )
     log_w, _ = onepass.recognised.pack(objective.initial)
-    state = _Packed(onepass, log_w, np.tile(pooled, (k, 1)), floor, readings.weights is not None)
+    state = Packed(onepass, log_w, np.tile(pooled, (k, 1)), floor, readings.weights is not None)
     assert start.r is not None
     assert start.rows is not None
     for _ in range(2):  # the second time about their own means, so that no digits are lost
@@ -168,7 +169,7 @@ def _begin(
 
 
 def _extrapolated(
-    objective: PassObjective, readings: Readings, state: _Packed, tolerance: float
+    objective: PassObjective, readings: Readings, state: Packed, tolerance: float
 ) -> tuple[NDArray, NDArray, int]:
     """Two EM iterations and the point that they point to, taken where it is no lower."""
     points = [objective.flatten(readings.theta(*state.copy()))]

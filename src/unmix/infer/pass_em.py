@@ -29,7 +29,7 @@ def run_on_pass(objective: PassObjective, start: Start, rules: Rules) -> Run:
     return run_packed(objective, readings, start, rules)
 
 
-def _climb(objective: PassObjective, theta: Theta, sums: Sums, limit: int) -> Theta:
+def climb(objective: PassObjective, theta: Theta, sums: Sums, limit: int) -> Theta:
     """Raise Q(θ; sums) by quasi-Newton steps."""
 
     def negative(u: NDArray) -> tuple[float, NDArray]:
@@ -62,25 +62,33 @@ def set_aside(objective: PassObjective, start: Start, result: Run) -> Run:
     return result
 
 
+def first_theta(objective: PassObjective, start: Start) -> Theta:
+    """θ at a start: the given one, or the best for the given responsibilities."""
+    onepass = objective.onepass
+    theta = {**objective.initial, **(start.theta or {})}
+    if start.theta is not None:
+        return theta
+    assert start.r is not None
+    assert start.rows is not None
+    centre = np.tile(onepass.neutral(), (onepass.n_components, 1))
+    for _ in range(2):
+        sums = onepass.given(start.r, start.rows, centre)
+        share = onepass.n_obs / len(start.rows)
+        sums = Sums(np.nan, sums.n * share, sums.statistics * share, centre)
+        theta = climb(objective, theta, sums, 100)
+        centre = onepass.recognised.pack(theta)[1]
+        if not np.isfinite(centre).all():
+            break
+    return theta
+
+
 def _run_by_gradient(objective: PassObjective, start: Start, rules: Rules) -> Run:
     onepass = objective.onepass
     pack = onepass.recognised.pack
     pooled = pooled_fit(onepass, start)
     peak = onepass.peaks(pooled[None])[0]
     peak = peak if np.isfinite(peak) else np.inf
-    theta = {**objective.initial, **(start.theta or {})}
-    if start.theta is None:
-        assert start.r is not None
-        assert start.rows is not None
-        centre = np.tile(onepass.neutral(), (onepass.n_components, 1))
-        for _ in range(2):
-            sums = onepass.given(start.r, start.rows, centre)
-            share = onepass.n_obs / len(start.rows)
-            sums = Sums(np.nan, sums.n * share, sums.statistics * share, centre)
-            theta = _climb(objective, theta, sums, 100)
-            centre = pack(theta)[1]
-            if not np.isfinite(centre).all():
-                break
+    theta = first_theta(objective, start)
     continuous = any(t.family.continuous for t in onepass.recognised.terms)
     trace: list[float] = []
     outcome, proper, step_before = "iteration limit", theta, np.inf
@@ -103,7 +111,7 @@ def _run_by_gradient(objective: PassObjective, start: Start, rules: Rules) -> Ru
         if sums.n.min() < EMPTY * onepass.weight:
             outcome = "emptied"
             break
-        theta = _climb(objective, theta, sums, 6)
+        theta = climb(objective, theta, sums, 6)
         step = largest_change(theta, proper)
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation
+from unmix.derive.by_rows import ByRows
 
 # A start looks at no more rows than this: it only has to find the hill.
 ENOUGH = 10_000
@@ -38,16 +39,31 @@ class Start:
 
 def find_starts(derivation: Derivation, number: int, rng: np.random.Generator) -> Iterator[Start]:
     """Starts in turn: responsibilities of all rows, or of a sample where there are many."""
-    features, n = observed_features(derivation), derivation.n_obs
-    number = number if derivation.n_components > 1 else 1
+    n, k = derivation.n_obs, derivation.n_components
+    number = number if k > 1 else 1
     if n <= ENOUGH or derivation.onepass is None:
-        for r in start_responsibilities(features, derivation.n_components, number, rng):
+        features = observed_features(derivation)
+        for r in start_responsibilities(features, k, number, rng):
             yield Start(r, np.arange(n))
         return
+    if derivation.by_rows is None:
+        features = observed_features(derivation)
     for s in range(number):
-        rows = np.sort(rng.choice(n, ENOUGH, replace=False))
-        kind = start_responsibilities(features[rows], derivation.n_components, 1, rng, first=s)
-        yield Start(kind[0], rows)
+        # Shuffling a few numbers, not all of them: the generator's cost is that of the sample.
+        rows = np.sort(rng.choice(n, ENOUGH, replace=False, shuffle=False))
+        some = features[rows] if derivation.by_rows is None else _columns(derivation.by_rows, rows)
+        yield Start(start_responsibilities(some, k, 1, rng, first=s)[0], rows)
+
+
+def _columns(by_rows: ByRows, rows: NDArray) -> NDArray:
+    """`observed_features` of some rows, where no two rows share an assignment."""
+    values = [np.asarray(x[rows], dtype=float) for x in by_rows.data.values()]
+    return np.concatenate([v.reshape(len(rows), -1) for v in values], axis=1)
+
+
+def has_features(derivation: Derivation) -> bool:
+    """Whether `observed_features` has a column."""
+    return derivation.by_rows is not None or observed_features(derivation).shape[1] > 0
 
 
 def observed_features(derivation: Derivation) -> NDArray:

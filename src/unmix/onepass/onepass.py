@@ -265,6 +265,17 @@ class OnePass:
                 kernel(self.terms, chunk.x, chunk.centre, log_w, packed, begin, end, out)
                 yield out if base is None else out + base[begin:end, None]
 
+    def joint_at(self, rows: NDArray, log_w: NDArray, packed: NDArray) -> NDArray:
+        """Log p(z_i = k, x_i | θ) of some rows of the first chunk, (row, component)."""
+        chunk = self.chunks[0]
+        some = Chunk(np.ascontiguousarray(chunk.x[:, rows]), chunk.centre, chunk.weight[:0])
+        out = np.empty((len(rows), len(log_w)))
+        compiled.joint_rows()(
+            self.terms, some.x, some.centre, *self._checked(log_w, packed), 0, len(rows), out
+        )
+        base = self.log_bases(some)
+        return out if base is None else out + base[:, None]
+
     def neutral(self) -> NDArray[np.float64]:
         """Parameters of one component fitted roughly to all rows of the first chunk."""
         chunk = self.chunks[0]

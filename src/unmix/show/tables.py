@@ -26,7 +26,7 @@ ESS = 400
 
 def em_table(em: Any) -> RenderableType:
     """Status, fit and parameters of an EM result."""
-    kind = "maximum likelihood" if em.kind == "likelihood" else "posterior mode"
+    kind = em.maximised
     style = "green" if em.converged else "bold red"
     figures = [
         f"log-likelihood {em.log_likelihood:.4f}",

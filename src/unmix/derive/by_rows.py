@@ -1,0 +1,151 @@
+"""The table, and the model's own terms, for any rows: nothing of size obs × component is built.
+
+Only where rows are proved never to meet (`unmix.derive.rowwise`). There the data are inputs of the
+compiled functions, not constants, and a window of rows is a model of its own with the same θ.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
+from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.type import TensorType
+from pytensor.tensor.variable import TensorVariable
+
+from unmix.derive import bayes
+from unmix.derive.compiling import compile_table
+from unmix.derive.opened import Opened, without_length
+from unmix.derive.rowwise import proved
+from unmix.derive.solves import solve_rows_together
+
+Theta = Mapping[str, NDArray]
+Rows = slice | NDArray
+
+# Numbers, rows × components × columns, in one window: a handful of temporaries of 2 MiB each.
+WINDOW = 2**18
+# Measurements that need no more than typical rows look at this many, and at the extreme ones.
+SAMPLE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class ByRows:
+    """Functions of any rows of the data.
+
+    Attributes
+    ----------
+    opened
+        The opened model.
+    data
+        Observed values by name, each with one entry or slice for each row.
+    log_prior, log_likelihood
+        Graphs of θ, (component, 1), and of θ and the observed value variables, (component, row).
+    names
+        Terms that depend on ``z``, its own prior first.
+    terms
+        Those terms, compiled: from θ, z and observed values to entries (row, …).
+    """
+
+    opened: Opened
+    data: dict[str, NDArray]
+    log_prior: TensorVariable
+    log_likelihood: TensorVariable
+    names: tuple[str, ...]
+    terms: Callable[..., Any]
+
+    @property
+    def n_obs(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.data.values())))
+
+    @property
+    def n_components(self) -> int:
+        """K."""
+        return int(self.log_prior.type.shape[0] or 1)
+
+    @cached_property
+    def _tables(self) -> Callable[..., Any]:
+        inputs = [*self.opened.theta.values(), *(self.opened.observed[n] for n in self.data)]
+        return compile_table(inputs, [self.log_prior, self.log_likelihood])
+
+    def tables(self, theta: Theta, rows: Rows) -> tuple[NDArray, NDArray]:
+        """Log prior (component, 1) and log likelihood (component, row) at one θ."""
+        point = [np.asarray(theta[n], v.type.dtype) for n, v in self.opened.theta.items()]
+        log_prior, log_likelihood = self._tables(*point, *(x[rows] for x in self.data.values()))
+        return log_prior, log_likelihood
+
+    def joint(self, theta: Theta, rows: Rows) -> NDArray:
+        """Log p(z_i = k, x_i | θ) of some rows at one θ, (row, component)."""
+        log_prior, log_likelihood = self.tables(theta, rows)
+        return bayes.joint(log_prior, log_likelihood).T
+
+    def elements(self, theta: Theta, z: NDArray, rows: Rows) -> dict[str, NDArray]:
+        """Every term that depends on ``z``, as PyMC computes it, for some rows; z (row,)."""
+        point = [np.asarray(theta[n], v.type.dtype) for n, v in self.opened.theta.items()]
+        z = np.asarray(z, dtype=self.opened.z.type.dtype)
+        values = self.terms(*point, z, *(x[rows] for x in self.data.values()))
+        return dict(zip(self.names, values, strict=True))
+
+    def windows(self) -> Iterator[slice]:
+        """All rows, a window at a time."""
+        columns = sum(x[0].size for x in self.data.values())
+        step = max(1024, WINDOW // (self.n_components * columns))
+        for start in range(0, self.n_obs, step):
+            yield slice(start, min(start + step, self.n_obs))
+
+    def sample(self, rng: np.random.Generator, size: int = SAMPLE) -> NDArray[np.int64]:
+        """Rows to look at: all where few; else random ones, and the extreme ones of each column."""
+        n = self.n_obs
+        if n <= size:
+            return np.arange(n)
+        found = [rng.integers(n, size=size), np.array([0, n - 1])]
+        for x in self.data.values():
+            for column in x.reshape(n, -1).T[:256]:
+                found.append(np.array([column.argmin(), column.argmax()]))
+        return np.unique(np.concatenate(found))
+
+    def on(self, rows: Rows) -> "ByRows":
+        """The same functions of some of the rows."""
+        return replace(self, data={name: x[rows] for name, x in self.data.items()})
+
+
+def find_rows(
+    opened: Opened, data: dict[Variable, Variable], k: int, z_shape: tuple[int, ...]
+) -> ByRows | None:
+    """The functions, or None where rows are not proved to stay apart."""
+    terms = opened.assignment_terms
+    if len(z_shape) != 1 or not terms or any(n != 1 for n in opened.log_prior.type.shape[:-1]):
+        return None
+    above = {name: set(ancestors([term])) for name, term in terms.items()}
+    everywhere = set().union(*above.values())
+    read = {name: value for name, value in opened.observed.items() if value in everywhere}
+    values: Any = {name: data[value] for name, value in read.items()}
+    arrays = {name: np.asarray(value.data) for name, value in values.items()}
+    if any(x.ndim == 0 or len(x) != z_shape[0] for x in arrays.values()):
+        return None
+    if any(not found & set(read.values()) for found in above.values()):
+        return None
+    held = {v: c for v, c in data.items() if v not in set(read.values())}
+    inputs = list(opened.theta.values())
+    z = TensorType(opened.z.type.dtype, (None,))(opened.latent.name)
+    z_every = pt.constant(np.arange(k, dtype=opened.z.type.dtype)[:, None])
+    own = without_length(opened.terms[opened.latent.name])
+    try:
+        originals = vectorize_graph([own, *terms.values()], {opened.z: z, **held})
+        compiled = compile_table([*inputs, z, *read.values()], originals)
+        if not proved(compiled, 1 + len(read)):
+            return None
+        expanded = vectorize_graph(list(terms.values()), {opened.z: z_every, **held})
+        expanded = solve_rows_together(expanded)
+    except (IndexError, ValueError, TypeError, AssertionError):
+        return None  # a graph that looks into z by position, at its full length
+    summed = [g.sum(axis=tuple(range(2, g.type.ndim))) if g.type.ndim > 2 else g for g in expanded]
+    log_likelihood = pt.add(*summed) if len(summed) > 1 else summed[0]
+    log_prior = vectorize_graph(opened.log_prior, held) if held else opened.log_prior
+    names = (opened.latent.name, *terms)
+    return ByRows(opened, arrays, log_prior.reshape((k, 1)), log_likelihood, names, compiled)
