@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN    := .venv/bin
 STAMP  := .venv/.installed
 
-# Nothing here runs side by side: two heavy steps at once only slow each other down.
+# No two verbs run side by side: heavy steps at once only slow each other down.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test slow sbc lint types bench notebooks wheel clean
@@ -17,8 +17,10 @@ venv: $(STAMP) ## the virtual environment .venv: pinned dependencies and unmix i
 demo: $(STAMP) ## Old Faithful, from the declaration to the cross-checked answer
 	@$(BIN)/unmix demo
 
+# In two processes, a file of tests at a time; more would each compile the same graphs once more.
 test: $(STAMP) ## the tests, without the slow ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python tests/compile_kernels.py
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 slow: $(STAMP) ## the slow, statistical tests
 	@$(BIN)/python -m pytest -m slow
