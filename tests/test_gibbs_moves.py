@@ -6,6 +6,7 @@ mixture of t distributions near the prior. Mutants run through the same sweep, i
 """
 
 from dataclasses import replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -65,7 +66,8 @@ def whole_sweep_scores(kind, *, kernel=None, proposal=None, sweeps=SWEEPS, seed=
     theta, free = np.split(independent(kind, blocks.names), [CHAINS])
     theta = theta.copy()
     log_w, packed = map(np.array, recognised.pack_stack(blocks.unflatten(theta)))
-    run, kept = kernel or compiled.sweeps(), np.empty((sweeps, *theta.shape))
+    run = kernel or partial(compiled.sweeps(), 0)
+    kept = np.empty((sweeps, *theta.shape))
     centre, none = np.zeros(recognised.table[:, 2].sum()), np.zeros(0)
     repeated = np.zeros((sweeps, CHAINS), dtype=bool)
     no_z, z = np.zeros((0, ROWS), dtype=np.uint8), np.zeros(ROWS, dtype=np.uint8)
@@ -210,6 +212,8 @@ def test_slope_is_that_of_the_height(name):
     y = land.fold(theta) + 0.1 * np.random.default_rng(5).normal(size=land.size)
     height, slope, _ = land.slope(y, land.scales(theta))
     assert height == pytest.approx(land.height(y), rel=1e-12)
+    alone = np.arange(land.derivation.n_components), np.zeros(2, np.int64)
+    assert land.heights(*alone, y[None])[0] == pytest.approx(height, rel=1e-12)
     scale = land.scales(theta)
     for j, e in enumerate(np.eye(len(y))):
         h = 1e-4 * scale[j]

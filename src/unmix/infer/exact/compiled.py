@@ -21,16 +21,25 @@ def digest() -> str:
 
 @lru_cache
 def sweeps() -> Callable[..., Any]:
-    """`unmix.infer.exact.sweep.sweeps`, compiled."""
+    """`unmix.infer.exact.sweep.sweeps`, or `heights` where ``what`` is 1, compiled.
+
+    One function, because each would compile the pass for itself.
+    """
     sources = digest()
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def sweeps(  # type: ignore[no-untyped-def]
-        rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups, key,
-        share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal, repeated,
-        kept_y,
+        what, rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups,
+        key, share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
+        repeated, kept_y,
     ):  # fmt: skip
         sources  # noqa: B018
+        if what == 1:
+            sweep.heights(
+                terms, x, centre, weight, blocks, hyper, groups, key, theta, log_w, params, n,
+                stats, held[:0], kept_y, kept_marginal,
+            )  # fmt: skip
+            return
         sweep.sweeps(
             rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups,
             key, share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
@@ -44,8 +53,8 @@ def sweeps() -> Callable[..., Any]:
 def surroundings() -> Callable[..., Any]:
     """Several functions of `unmix.infer.exact` that finding a mode takes, compiled as one.
 
-    ``what`` chooses: 0 length of y; 1 y from θ; 2 θ from y; 3 derivatives; 4 log q. One function,
-    because each has its own copy in the cache on disk and takes its own while to load.
+    ``what`` chooses: 0 length of y; 1 y from θ; 2 θ from y; 3 derivatives. One function, because
+    each has its own copy in the cache on disk and takes its own while to load.
     """
     sources = digest()
 

@@ -1,5 +1,6 @@
 """Log p(y | x), z summed out, as the sweeps see it: its height and slope anywhere."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,9 +9,10 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation
+from unmix.derive.latent import z_dtype
 from unmix.infer.exact import compiled
 from unmix.infer.exact.blocks import LEVELS, MEAN, MV_MEAN, MV_SCALE, SHARED, WEIGHTS, Blocks
-from unmix.onepass.onepass import OnePass
+from unmix.onepass.onepass import WORTH_A_THREAD, OnePass, available_cores
 
 Array = NDArray[np.float64]
 
@@ -75,12 +77,33 @@ class Landscape:
         value = self.onepass.run(log_w, packed).log_marginal - self.onepass.log_base
         return prior + value if np.isfinite(value) else -np.inf
 
-    def height_in_order(self, groups: NDArray[np.int64], key: NDArray[np.int64], y: Array) -> float:
-        """The same where exchangeable components stand in order; −inf elsewhere."""
-        flat, log_w, packed, prior = self.unfold(y)
-        if not np.isfinite(prior) or not is_sorted(groups, key, flat):
-            return -np.inf
-        return self._height(prior, log_w, packed)
+    def heights(self, groups: NDArray[np.int64], key: NDArray[np.int64], y: Array) -> Array:
+        """The same at points (point, dimension); −inf where components are not in order."""
+        out = np.empty(len(y))
+        cores = available_cores() if y.shape[0] * self.derivation.n_obs > WORTH_A_THREAD else 1
+        bounds = np.linspace(0, len(y), cores + 1).astype(int)
+
+        def part(begin: int, end: int) -> None:
+            self._heights(groups, key, np.ascontiguousarray(y[begin:end]), out[begin:end])
+
+        with ThreadPoolExecutor(cores) as pool:
+            list(pool.map(part, bounds[:-1], bounds[1:]))
+        return out
+
+    def _heights(
+        self, groups: NDArray[np.int64], key: NDArray[np.int64], y: Array, out: Array
+    ) -> None:
+        (chunk,), terms = self.onepass.chunks, self.onepass.terms
+        theta, log_w, packed = (a.copy() for a in self._scratch)
+        k, p = len(log_w), y.shape[1]
+        one, none = np.zeros(1), np.zeros(0, dtype=z_dtype(k))
+        compiled.sweeps()(
+            1, np.random.default_rng(0), terms, chunk.x, chunk.centre, chunk.weight,
+            self.blocks.table, self.blocks.hyper, 1.0, one, np.zeros((1, p)), np.zeros((1, p, p)),
+            groups, key, 0.0, theta, log_w, packed, np.zeros(k),
+            np.zeros((k, self.onepass.recognised.n_statistics)), one, none, none[None],
+            theta[None], out, np.zeros(0, dtype=bool), y,
+        )  # fmt: skip
 
     def slope(self, y: Array, scale: Array) -> tuple[float, Array, Array]:
         """Height, gradient, and the second derivatives along y with responsibilities held."""

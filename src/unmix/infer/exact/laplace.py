@@ -186,7 +186,7 @@ def _improve(land: Landscape, proposal: Proposal, rng: np.random.Generator) -> P
     y, height = np.empty((0, land.size)), np.empty(0)
     for _ in range(ROUNDS):
         new = proposal.draw(LOOKS, rng)
-        found = np.array([land.height_in_order(proposal.groups, proposal.key, row) for row in new])
+        found = land.heights(proposal.groups, proposal.key, new)
         if not np.isfinite(found).any():
             break
         known = judged(proposal, new, found)

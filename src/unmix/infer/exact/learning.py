@@ -76,7 +76,7 @@ def _efficiency(
 ) -> float:
     """E_q ω / E_p ω, from draws of both."""
     new = proposal.draw(LOOKS, rng)
-    of_new = np.array([land.height_in_order(proposal.groups, proposal.key, row) for row in new])
+    of_new = land.heights(proposal.groups, proposal.key, new)
     if not np.isfinite(of_new).any():
         return 0.0
     held = y.reshape(-1, y.shape[2])[::every]

@@ -95,10 +95,10 @@ class _Run:
         (chunk,) = self.onepass.chunks
         q, at = self.proposal, chain.sweeps - self.begin
         compiled.sweeps()(
-            chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight, self.blocks.table,
-            self.blocks.hyper, q.nu, q.log_share, q.centres, q.factors, q.groups, q.key, q.share,
-            chain.theta, chain.log_w, chain.packed, chain.n, chain.stats, chain.log_marginal,
-            chain.z, *self.into.of(number, at, at + count),
+            0, chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight,
+            self.blocks.table, self.blocks.hyper, q.nu, q.log_share, q.centres, q.factors, q.groups,
+            q.key, q.share, chain.theta, chain.log_w, chain.packed, chain.n, chain.stats,
+            chain.log_marginal, chain.z, *self.into.of(number, at, at + count),
         )  # fmt: skip
 
     def keep(self, number: int, chain: Chain) -> None:

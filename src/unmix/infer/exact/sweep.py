@@ -6,7 +6,7 @@ from unmix.infer.exact import conditionals, covariances
 from unmix.infer.exact.coordinates import fold, unfold
 from unmix.infer.exact.moves import in_order, is_in_order, log_proposal, propose, rearranged
 from unmix.onepass.elementary import jit
-from unmix.onepass.kernel import SAMPLED, pass_rows
+from unmix.onepass.kernel import EXPECTED, SAMPLED, pass_rows
 
 # Odd, so that multiplying by it loses nothing: spreads 53 random bits over a key's 64.
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -215,3 +215,25 @@ def sweeps(  # type: ignore[no-untyped-def]
             in_order(groups, key, theta, order)
             rearranged(order, terms, blocks, theta, log_w, params, one, one_w, one_params)
             fold(terms, blocks, one, one_w, one_params, kept_y[sweep])
+
+
+@jit
+def heights(  # type: ignore[no-untyped-def]
+    terms, x, centre, weight, blocks, hyper, groups, key, theta, log_w, params, n, stats, none, y,
+    out,
+):  # fmt: skip
+    """Log p(y | x) up to a constant at the rows of ``y``, into ``out``.
+
+    −inf where exchangeable components do not stand in order. The arrays from ``theta`` to ``stats``
+    are scratch, but for what in ``params`` no block moves; ``none`` is an empty array of
+    assignments.
+    """
+    for s in range(len(y)):
+        prior = unfold(terms, blocks, hyper, y[s], theta, log_w, params)
+        out[s] = -np.inf
+        if np.isfinite(prior) and is_in_order(groups, key, theta):
+            value = prior + pass_rows(
+                EXPECTED, np.uint64(0), terms, x, centre, weight, log_w, params, n, stats, none, 0,
+                x.shape[1],
+            )  # fmt: skip
+            out[s] = value if np.isfinite(value) else -np.inf
