@@ -109,7 +109,7 @@ def test_named_commands_exist(readme):
     assert set(re.findall(r"`unmix ([a-z]+)", readme.text)) <= commands
 
 
-# --- Weights of groups, partially pooled, over shared components ------------------------------------
+# --- Weights of groups, partially pooled, over shared components ----------------------------------
 
 
 def test_it_is_thirty_lines_at_most(readme):
