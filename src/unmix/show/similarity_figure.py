@@ -1,0 +1,151 @@
+"""The co-assignment matrix as a picture, its rows in the order of a partition.
+
+Rows of a component stand together, larger components first, and in a component first those that
+are most often with the others of it. Dark squares along the diagonal are then components, and what
+is dark off the diagonal would rather have been joined. What components are called plays no part, so
+no component has a colour here.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unmix.assign.partition.given import as_partition, as_similarity
+from unmix.errors import UnmixError
+from unmix.show import colours
+from unmix.show.canvas import onto, say, tidy
+from unmix.show.numbers import counted
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST_CELLS = 600  # along an axis; beyond, a cell is smaller than a dot
+MOST_NAMED = 12
+
+
+class Ordered(NamedTuple):
+    """Rows in the order of a partition.
+
+    Attributes
+    ----------
+    order
+        Positions of the rows, shape (obs,).
+    components
+        The partition's own numbers, the largest component first, shape (component,).
+    ends
+        Where each of them ends in that order, shape (component,).
+    edges
+        Edges of the cells, none of which has rows of two components, shape (cell + 1,).
+    """
+
+    order: Integers
+    components: Integers
+    ends: Integers
+    edges: Integers
+
+
+def similarity(co_assignment: Any, partition: Any, *, ax: Axes | None = None) -> Figure:
+    """Heat map of the probability that two rows come from one component, ordered by a partition.
+
+    Parameters
+    ----------
+    co_assignment
+        P(z_i = z_j), shape (obs, obs), as `unmix.co_assignment` gives.
+    partition
+        The result of `unmix.partition`, or components of the rows, shape (obs,).
+    ax
+        Axes to draw onto; a figure is made without.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Of more than 600 rows, neighbours in this order share a cell of their averages.
+
+    Raises
+    ------
+    UnmixError
+        If the matrix is not one of probabilities, or is not of the partition's rows.
+    """
+    p = as_similarity(co_assignment)
+    z = getattr(partition, "z", partition)
+    c = as_partition(z)
+    if len(p) != len(c):
+        raise UnmixError(
+            f"the matrix is of {len(p):,} rows and the partition of {len(c):,}: give both of the "
+            "same rows"
+        )
+    found = ordered(p, c)
+    figure, axes = onto(ax, 6.6, 5.8)
+    mesh = axes.pcolormesh(
+        found.edges, found.edges, blocks(p, found), cmap="Greys", vmin=0, vmax=1, rasterized=True
+    )
+    for end in found.ends[:-1]:
+        axes.axhline(end, color=colours.ALARM, lw=0.8)
+        axes.axvline(end, color=colours.ALARM, lw=0.8)
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.8, label="P(same component)")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    sizes = np.diff(np.r_[0, found.ends])
+    n = len(found.components)
+    named = f"{counted(n, 'component')} of {', '.join(f'{s:,}' for s in sizes[:MOST_NAMED])}"
+    wide = int(np.diff(found.edges).max())
+    say(
+        axes,
+        "Which rows are together",
+        f"{len(c):,} rows in the order of a partition into {named}"
+        f"{', …' if n > MOST_NAMED else ''} rows; lines between components."
+        + (f" A cell is the average over up to {wide} × {wide} pairs." if wide > 1 else ""),
+        columns=76,
+    )
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    starts = np.r_[0, found.ends[:-1]]
+    big = sizes >= len(c) / 25
+    middles = ((starts + found.ends) / 2)[big]
+    axes.set_yticks(middles, [counted(int(s), "row") for s in sizes[big]])
+    axes.set_xticks([])
+    tidy(axes)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def ordered(p: Array, c: Integers, most: int = MOST_CELLS) -> Ordered:
+    """Rows by component, the largest first; in it, by mean co-assignment with the component.
+
+    Parameters
+    ----------
+    p
+        Co-assignment, shape (obs, obs).
+    c
+        The partition, shape (obs,), numbered from 0.
+    most
+        At most so many cells along an axis, and one more for each component.
+    """
+    size = np.bincount(c)
+    own = np.empty(len(c))
+    for k in range(len(size)):
+        mine = np.flatnonzero(c == k)
+        own[mine] = p[np.ix_(mine, mine)].mean(axis=1)
+    components = np.argsort(-size, kind="stable")
+    rank = np.empty(len(size), dtype=np.int64)
+    rank[components] = np.arange(len(size))
+    order = np.lexsort((-own, rank[c]))
+    ends = np.cumsum(size[components])
+    width = -(-len(c) // most)
+    first = [np.arange(e - s, e, width) for s, e in zip(size[components], ends, strict=True)]
+    return Ordered(order, components, ends, np.r_[np.concatenate(first), len(c)])
+
+
+def blocks(p: Array, found: Ordered) -> Array:
+    """Means of the matrix over cells, shape (cell, cell), a band of rows at a time."""
+    count = np.diff(found.edges)
+    if (count == 1).all():
+        return p[np.ix_(found.order, found.order)]
+    means = np.empty((len(count), len(count)))
+    for i, start in enumerate(found.edges[:-1]):
+        band = p[found.order[start : found.edges[i + 1]]].mean(axis=0)
+        means[i] = np.add.reduceat(band[found.order], found.edges[:-1]) / count
+    return means
