@@ -73,19 +73,23 @@ def label_traces(
     bare = _only_parameters(post, raw, layout)
     both = (raw, theta_dataset(relabelling.apply(bare)))
     figure = blank(10.5, 4.2) if given is None else figure_of(given[0])
-    left, right = given or figure.subplots(1, 2, sharey=True)
+    left, right = given or figure.subplots(1, 2)
     labels = [text(v, 24) for v in relabelling.permutation["component"].values]
     label = text(name)
+    chains = relabelling.lead.get("chain", 1)
     for ax, dataset in zip((left, right), both, strict=True):
         values, members = _values(layout, dataset, relabelling.lead, name, at)
-        chains = relabelling.lead.get("chain", 1)
         _draw(ax, values.reshape(chains, -1, len(members)), members, labels)
         tidy(ax)
+    outside = _limits(values, left, right)  # the same values in both panels
     left.set_ylabel(label if at is None else f"{label}, number {at}")
     moved = relabelling.shares["moved"]
-    say(left, "Raw labels", f"Under the names that the sampler used: {moved:.0%} of draws move.")
-    said = "Aligned" if relabelling.identified else "Aligned, and NOT IDENTIFIED"
-    say(right, said, f"Method {text(relabelling.method)}, to {text(relabelling.aligned_to, 60)}.")
+    say(left, "Raw labels", f"Under the names that the sampler used.{outside}", columns=66)
+    said = f"By method {text(relabelling.method)}, which renames components in {moved:.1%} of draws"
+    if relabelling.identified:
+        say(right, "Aligned", f"{said}.", columns=66)
+    else:
+        say(right, "Aligned, and NOT IDENTIFIED", f"{said}, in vain.", columns=66)
     right.legend(
         title="component", frameon=False, fontsize=10, loc="upper left", bbox_to_anchor=(1, 1),
         markerscale=2.2,
@@ -141,6 +145,20 @@ def _values(
             f"for: count from 0"
         )
     return numbers[..., at or 0], members
+
+
+def _limits(values: Array, *axes: Axes) -> str:
+    """Both panels to one scale, which a few far values do not set; how many these are, in words."""
+    low, high = np.quantile(values, [0.005, 0.995])
+    margin = 0.15 * (high - low)
+    if np.ptp(values) < 1.6 * (high - low + 2 * margin):
+        low, high, margin = values.min(), values.max(), 0.04 * np.ptp(values)
+    low, high = low - margin, high + margin
+    for ax in axes:
+        if high > low:
+            ax.set_ylim(low, high)
+    beyond = float(np.mean((values < low) | (values > high)))
+    return f" {beyond:.1%} of the values lie beyond the axes." if beyond else ""
 
 
 def _draw(ax: Axes, values: Array, members: Sequence[int], labels: list[str]) -> None:

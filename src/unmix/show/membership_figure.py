@@ -91,7 +91,7 @@ def membership(
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_ylabel("responsibility")
-    say(axes, "Membership of every row", f"{more} {label_warning(responsibilities)}", columns=110)
+    say(axes, "Membership of every row", f"{more} {label_warning(responsibilities)}", columns=125)
     tidy(axes)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", length=0)
@@ -167,7 +167,7 @@ def _undefined(axes: Axes, bars: Bars) -> None:
 def _groups(axes: Axes, bars: Bars, labels: list[str]) -> None:
     """Names and counts below the groups, and a line between them."""
     ends, middles, names = [0], [], []
-    for k, name in [*enumerate(f"component {n}" for n in labels), (-1, "undefined")]:
+    for k, name in [*enumerate(labels), (-1, "undefined")]:
         mine = np.flatnonzero(bars.lead == k)
         if len(mine):
             start, end = bars.edges[mine[0]], bars.edges[mine[-1] + 1]
@@ -175,12 +175,26 @@ def _groups(axes: Axes, bars: Bars, labels: list[str]) -> None:
             ends.append(end)
             middles.append((start + end) / 2)
             names.append((name, end - start))
-    narrow = min(np.diff(ends)) < bars.edges[-1] / 8
-    shown = [f"{n}\n{counted(int(count), 'row')}" for n, count in names]
-    if narrow:  # a name is wider than its group: stand it up
-        axes.set_xticks(middles, [s.replace("\n", ": ") for s in shown], rotation=30, ha="right")
-    else:
-        axes.set_xticks(middles, shown)
+    shares = np.diff(ends) / bars.edges[-1]
+    lines = [
+        f"{n if n == 'undefined' else f'component {n}'}\n{counted(int(count), 'row')}"
+        for n, count in names
+    ]
+    short = [f"{n}\n{count:,}" for n, count in names]
+    if all(_width(line) < room for line, room in zip(lines, shares, strict=True)):
+        axes.set_xticks(middles, lines)
+        return
+    axes.set_xlabel("component, and its number of rows")
+    if all(_width(line) < room for line, room in zip(short, shares, strict=True)):
+        axes.set_xticks(middles, short)
+    else:  # a name is wider than its group: stand it up
+        upright = [f"{n}: {count:,}" for n, count in names]
+        axes.set_xticks(middles, upright, rotation=90)
+
+
+def _width(name: str) -> float:
+    """About which share of the axes a name takes."""
+    return 0.013 * max(map(len, name.split("\n")))
 
 
 def _count_words(r: Array, bars: Bars) -> str:

@@ -88,7 +88,7 @@ def rootogram(
         say(
             ax,
             f"component {label}",
-            f"{left_out:,} of {len(r):,} rows below {least:g} left out" if left_out else " ",
+            f"{left_out:,} of {len(r):,} rows below {least:g} left out",
             columns=44,
         )
         if j % MOST_ACROSS == 0 or axes is not None:
