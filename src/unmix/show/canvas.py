@@ -47,11 +47,12 @@ def say(axes: Axes, title: str, more: str = "", *, columns: int = 100) -> None:
     axes
         The panel.
     title, more
-        The two; ``more`` is broken into lines of at most ``columns`` characters.
+        The two; ``more`` is broken into lines of at most ``columns`` characters, and where it has
+        line breaks of its own.
     columns
         What the panel is wide enough for.
     """
-    lines = wrap(more, columns)
+    lines = [line for part in more.split("\n") for line in wrap(part, columns)]
     axes.set_title(title + "\n" * len(lines), loc="left", fontsize=12, color=colours.INK)
     note = axes.text(
         0,

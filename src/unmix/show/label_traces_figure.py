@@ -85,7 +85,7 @@ def label_traces(
     left.set_ylabel(label if at is None else f"{label}, number {at}")
     moved = relabelling.shares["moved"]
     say(left, "Raw labels", f"Under the names that the sampler used.{outside}", columns=66)
-    said = f"By method {text(relabelling.method)}, which renames components in {moved:.1%} of draws"
+    said = f"By method {text(relabelling.method)}, which moves {moved:.1%} of the draws"
     if relabelling.identified:
         say(right, "Aligned", f"{said}.", columns=66)
     else:

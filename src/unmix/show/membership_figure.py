@@ -70,16 +70,19 @@ def membership(
     r, labels = responsibilities_of(responsibilities)
     bars = arrange(r)
     figure, axes = onto(ax, 9, 4.2)
-    tops = _stacked(averaged(r, bars), bars.lead)
+    lower, upper = _stacked(averaged(r, bars), bars.lead)
+    parts = []
     for k in range(len(labels)):
-        axes.fill_between(
+        part = axes.fill_between(
             bars.edges,
-            *(_last_again(tops[side][:, k]) for side in (0, 1)),
+            _last_again(lower[:, k]),
+            _last_again(upper[:, k]),
             step="post",
             color=colours.colour(k),
             lw=0,
             label=f"component {labels[k]}",
         )
+        parts.append(part)
     _undefined(axes, bars)
     more = _count_words(r, bars)
     if intervals and {"lower", "upper"} <= set(responsibilities.data_vars):
@@ -87,11 +90,17 @@ def membership(
         width = share(float(responsibilities.attrs.get("interval", 0.89)))
         more += f" Dark lines: {width} interval of the most likely component."
     _groups(axes, bars, labels)
+    unnamed = [part for k, part in enumerate(parts) if k not in bars.lead]
+    if unnamed:
+        axes.legend(
+            handles=unnamed, title="never most likely", frameon=False, fontsize=10,
+            loc="upper left", bbox_to_anchor=(1, 1),
+        )  # fmt: skip
     axes.set_xlim(0, len(r))
     axes.set_ylim(0, 1)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_ylabel("responsibility")
-    say(axes, "Membership of every row", f"{more} {label_warning(responsibilities)}", columns=125)
+    say(axes, "Membership of every row", f"{more}\n{label_warning(responsibilities)}", columns=125)
     tidy(axes)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(axis="x", length=0)

@@ -58,16 +58,16 @@ def rootogram(
         not as many axes as components.
     """
     r, labels = responsibilities_of(responsibilities)
-    if not isinstance(bins, int | np.integer) or bins < 1:
+    if bins < 1:
         raise UnmixError(f"bins is {bins!r}: give a whole number from 1")
     if not 0 <= least < 1:
         raise UnmixError(f"least is {least!r}: give a number from 0 and below 1, such as 1e-4")
     k = len(labels)
     given = panels(axes, k, f"there are {k} components")
+    figure = blank(*_size(k)) if given is None else figure_of(given[0])
     if given is None:
         across = min(k, MOST_ACROSS)
         down = -(-k // across)
-        figure = blank(max(4.5, 2.9 * across), 1.0 + 2.5 * down)
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         given = list(grid.ravel()[:k])
         for empty in grid.ravel()[k:]:
@@ -75,8 +75,6 @@ def rootogram(
         for ax in given[max(0, k - across) :]:
             ax.tick_params(labelbottom=True)
         _head(figure, responsibilities)
-    else:
-        figure = figure_of(given[0])
     edges = np.linspace(0, 1, bins + 1)
     most = np.argmax(np.nan_to_num(r), axis=1)
     for j, (ax, label) in enumerate(zip(given, labels, strict=True)):
@@ -102,13 +100,19 @@ def rootogram(
     return figure
 
 
+def _size(k: int) -> tuple[float, float]:
+    across = min(k, MOST_ACROSS)
+    return max(4.5, 2.9 * across), 1.0 + 2.5 * -(-k // across)
+
+
 def _bars(
     ax: Axes, edges: NDArray, counted: NDArray[np.int64], own: NDArray[np.int64], k: int
 ) -> None:
     """All rows in outline, those of the component filled."""
-    place = {"x": edges[:-1], "width": np.diff(edges), "align": "edge"}
-    ax.bar(height=own, color=colours.colour(k), edgecolor="white", lw=0.6, **place)
-    ax.bar(height=counted, fill=False, edgecolor=colours.INK, lw=0.9, **place)
+    left, width = edges[:-1], np.diff(edges)
+    shade = colours.colour(k)
+    ax.bar(left, own, width, align="edge", color=shade, edgecolor="white", lw=0.6)
+    ax.bar(left, counted, width, align="edge", fill=False, edgecolor=colours.INK, lw=0.9)
 
 
 def _root_scale(ax: Axes, top: float) -> None:

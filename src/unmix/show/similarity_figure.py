@@ -91,8 +91,7 @@ def similarity(co_assignment: Any, partition: Any, *, ax: Axes | None = None) ->
     for end in found.ends[:-1]:
         axes.axhline(end, color=colours.ALARM, lw=0.8)
         axes.axvline(end, color=colours.ALARM, lw=0.8)
-    bar = figure.colorbar(mesh, ax=axes, shrink=0.8, label="P(same component)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    figure.colorbar(mesh, ax=axes, shrink=0.8, label="P(same component)")
     sizes = np.diff(np.r_[0, found.ends])
     n = len(found.components)
     named = f"{counted(n, 'component')} of {', '.join(f'{s:,}' for s in sizes[:MOST_NAMED])}"

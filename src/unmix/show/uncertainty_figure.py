@@ -34,7 +34,7 @@ from unmix.show.rows_drawn import handles, label_warning, responsibilities_of, s
 
 Array = NDArray[np.float64]
 
-SIZES = (10.0, 110.0)  # of a marker, from no doubt to the most there can be
+SIZES = (18.0, 150.0)  # of a marker, from no doubt to the most there can be
 
 
 def uncertainty(
@@ -141,7 +141,7 @@ def _line(
         [*drawn, *rows], [*said, *(str(h.get_label()) for h in rows)], frameon=False, fontsize=9,
         loc="upper left", bbox_to_anchor=(1, 1),
     )  # fmt: skip
-    say(axes, f"{feature}: where the component is in doubt", f"{more} {warning}", columns=84)
+    say(axes, f"{feature}: where the component is in doubt", f"{more}\n{warning}", columns=84)
     tidy(axes)
     return figure
 
@@ -183,7 +183,6 @@ def _plane(
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, shrink=0.8, label="entropy, nats")
     bar.ax.set_ylim(0, most_entropy)
-    bar.outline.set_visible(False)  # type: ignore[operator]
     axes.set_xlim(across[0], across[-1])
     axes.set_ylim(up[0], up[-1])
     axes.set_xlabel(features[0])
@@ -194,8 +193,8 @@ def _plane(
         axes,
         f"{features[1]} and {features[0]}: where the component is in doubt",
         f"Grey: entropy of the responsibility{averaged}. Rows: the larger, the more in doubt; "
-        f"colour and shape by most likely component. {warning}",
-        columns=88,
+        f"colour and shape by most likely component.\n{warning}",
+        columns=98,
     )
     tidy(axes)
     return figure
