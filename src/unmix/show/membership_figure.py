@@ -78,8 +78,9 @@ def membership(
             _last_again(lower[:, k]),
             _last_again(upper[:, k]),
             step="post",
-            color=colours.colour(k),
-            lw=0,
+            facecolor=colours.colour(k),
+            edgecolor="white",  # of some components the greys are near
+            lw=0.6,
             label=f"component {labels[k]}",
         )
         parts.append(part)
