@@ -166,6 +166,13 @@ def test_what_is_refused(normals):
         unmix.em(built("regression_inside_the_components"), assignments="hard", progress=False)
 
 
+def test_a_start_is_a_point_of_the_model(normals):
+    with pytest.raises(unmix.UnmixError, match="sum to 3"):
+        unmix.em(normals, start={**BEGIN, "w": [1.0, 2.0]}, progress=False)
+    with pytest.raises(unmix.UnmixError, match="breaks a constraint"):
+        unmix.em(normals, start={**BEGIN, "sigma": [1.0, -2.0]}, progress=False)
+
+
 def test_saved_and_loaded(normals, tmp_path):
     result = fit(normals)
     unmix.save(result, tmp_path / "em.nc")

@@ -246,6 +246,53 @@ def test_check_of_a_fit_by_em(fitted, run):
     assert "draws no z" in done.stderr
 
 
+# --- figures of a saved fit -----------------------------------------------------------------------
+
+
+def test_plot_draws_what_applies(fitted, run, tmp_path):
+    folder, _, _ = fitted
+    done = run("plot", str(folder / "out" / "em.nc"), "-o", "there")
+    assert done.exit_code == 0, done.stderr
+    names = {"components.png", "uncertainty.png", "membership.png", "rootogram.png"}
+    assert {p.name for p in (tmp_path / "there").iterdir()} == names
+    assert "Written to 'there': components.png, membership.png" in done.stdout
+    for figure in (tmp_path / "there").iterdir():
+        assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_draws_what_is_asked_for(fitted, run, tmp_path):
+    folder, _, _ = fitted
+    wanted = "similarity, label_traces,similarity"
+    done = run("plot", str(folder / "out" / "fit.nc"), "--figures", wanted)
+    assert done.exit_code == 0, done.stderr
+    written = {p.name for p in (tmp_path / "unmix-plots").iterdir()}
+    assert written == {"similarity.png", "label_traces.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["em.nc", "--figures", "traces"], "traces is a figure of draws and"),
+        (["em.nc", "--figures", "pie"], "there is no figure 'pie': --figures takes 'components'"),
+        (["em.nc", "--figures", "membership,"], "--figures has an empty name"),
+        (["em.nc", "-o", "em.nc"], "exists already"),
+        (["none.nc"], "there is no fit"),
+        (["own.nc"], "not in the catalogue"),
+    ],
+)
+def test_plot_refuses_in_a_sentence(fitted, run, tmp_path, arguments, said):
+    folder, _, _ = fitted
+    (tmp_path / "em.nc").write_bytes((folder / "out" / "em.nc").read_bytes())
+    tree = io.load_tree(tmp_path / "em.nc")
+    tree.attrs |= {"model": "", "model_arguments": ""}
+    io.save(tree, tmp_path / "own.nc")
+    done = run("plot", *arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"em.nc", "own.nc"}
+
+
 # --- other ways to fit ----------------------------------------------------------------------------
 
 

@@ -129,50 +129,73 @@ def test_wrong_conditionals_are_rejected(name):
     assert worst > bound
 
 
+def centred(covariance, n):
+    """(n, d) numbers whose mean is zero and whose covariance is just this."""
+    free = np.random.default_rng(8).normal(size=(n, len(covariance)))
+    orthogonal = np.linalg.qr(np.column_stack([np.ones(n), free]))[0][:, 1:]
+    return np.sqrt(n) * orthogonal @ np.linalg.cholesky(covariance).T
+
+
 def test_covariances_keep_their_conditional_whatever_is_proposed():
-    """Given one scatter: sweeps with Wishart proposals against slices alone.
+    """Given one scatter: sweeps with Wishart proposals against importance sampling.
 
-    Slices after refusals only, which was once the rule here, are off by .085 in E log det R; forty
-    thousand steps tell that from .006 or so of Monte Carlo error.
+    Slices after refusals only, which was once the rule here, are off by .085 in E log det R.
     """
-    import numba as nb
-
-    from unmix.infer.exact import covariances, sweep
-
-    d, n, eta, family = 3, 10.0, 2.0, 0
+    n, d, a, b, eta = 10, 3, 2.0, 2.0, 2.0
     root = np.array([[1.0, 0, 0], [0.9, 0.5, 0], [0.8, 0.3, 0.5]])
-    scatter = n * root @ root.T
-    lower = np.concatenate([np.zeros(d), scatter[np.tril_indices(d)]])
-    a, b = np.full(d, 2.0), np.full(d, 2.0)
+    x = centred(root @ root.T, n)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1.0, 1.0])
+        z = pm.Categorical("z", w, shape=n)
+        mu = pm.Normal("mu", 0.0, 1e-4, shape=(K, d))  # known, all but: it moves S by 1e-7
+        sigma = pm.Gamma("sigma", a, b, shape=(K, d))
+        corr = pm.LKJCorr("corr", n=d, eta=eta, shape=(K, d, d))
+        pm.MvNormal("x", mu[z], chol=(sigma[..., None] * corr)[z], observed=x)
+    derivation = unmix.derive(model)
+    blocks, recognised = find_blocks(derivation), derivation.recognised
+    point = derivation.space.constrain(derivation.space.initial)
+    theta, (log_w, packed) = blocks.flatten(point), recognised.pack(point)
+    all_first, rng = np.eye(K)[np.zeros(n, int)], np.random.default_rng(5)
+    kept = np.empty((40_000, blocks.size))
+    for t in range(len(kept)):
+        count, s = np.zeros(K), np.zeros((K, recognised.n_statistics))
+        given_rows()(
+            recognised.table, x.T.copy(), np.zeros(d), all_first, np.arange(n), packed, count, s
+        )
+        compiled.update()(
+            rng, recognised.table, blocks.table, blocks.hyper, count, s, packed.copy(), theta,
+            log_w, packed,
+        )  # fmt: skip
+        kept[t] = theta
+    held = blocks.unflatten(kept)
+    factor, scale = held["corr"][:, 0], held["sigma"][:, 0]
+    log_det = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
+    batches = np.stack([log_det, np.log(scale[:, 0]), factor[:, 1, 0]], axis=1)
+    batches = batches.reshape(BATCHES, -1, 3).mean(axis=1)
+    expected, error = conditional_means(n * root @ root.T, n, a, b, eta)
+    error = np.sqrt(batches.var(axis=0, ddof=1) / BATCHES + error**2)
+    score = np.abs(batches.mean(axis=0) - expected) / error
+    assert error[0] < 0.085 / 5  # so that being off by that much passes the bound of 4.5 or so
+    assert score.max() < stats.t.isf(FALSE_ALARM / 2 / 3, BATCHES - 1)
 
-    @nb.njit
-    def run(rng, steps, both):
-        sigma, corr, p, mu = np.ones(d), np.eye(d).ravel(), np.zeros(10), np.zeros(10)
-        y, kept = np.zeros(d * d), np.empty((steps, 3))
-        for t in range(steps):
-            if both:
-                sweep.covariance(rng, d, n, lower, mu, p, family, a, b, eta, sigma, corr)
-            else:
-                covariances.slice_scales(rng, d, n, scatter, family, a, b, sigma, corr)
-                covariances.partials_of(d, corr, y)
-                for i in range(1, d):
-                    for j in range(i):
-                        covariances.slice_partial(rng, d, i, j, y, n, scatter, eta, sigma, corr)
-            kept[t, 0] = 2 * np.log(corr[4] * corr[8])
-            kept[t, 1] = np.log(sigma[0])
-            kept[t, 2] = corr[3]
-        return kept
 
-    means, errors = [], []
-    for both in (True, False):
-        kept = run(np.random.default_rng(5 + both), 40_000, both)
-        batches = kept.reshape(BATCHES, -1, 3).mean(axis=1)
-        means.append(batches.mean(axis=0))
-        errors.append(batches.std(axis=0, ddof=1) / np.sqrt(BATCHES))
-    score = np.abs(means[0] - means[1]) / np.hypot(*errors)
-    # Three comparisons of means over fifty batches each: about two degrees of freedom fewer than
-    # ninety-eight.
-    assert score.max() < stats.t.isf(FALSE_ALARM / 2 / 3, 90)
+def conditional_means(scatter, n, a, b, eta, size=200_000):
+    """E of log det R, log sigma_0 and R_10 given n rows' scatter about their known mean.
+
+    Drawn from the inverse Wishart with n - a degrees of freedom. Its density is the target's but
+    for exp(-b sum sigma) |R|^(eta - 1 + (d + 1 - a) / 2), where d sigma dR = d Sigma / (2^d
+    prod sigma^d): bounded, so the weights' variance is finite.
+    """
+    d = len(scatter)
+    cov = stats.invwishart(n - a, scatter).rvs(size, random_state=9)
+    sigma = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
+    r = cov / sigma[:, :, None] / sigma[:, None, :]
+    log_det = np.linalg.slogdet(r)[1]
+    weight = np.exp(-b * sigma.sum(axis=1) + (eta - 1 + (d + 1 - a) / 2) * log_det)
+    weight /= weight.sum()
+    values = np.stack([log_det, np.log(sigma[:, 0]), r[:, 1, 0]], axis=1)
+    mean = weight @ values
+    return mean, np.sqrt(weight**2 @ np.square(values - mean))
 
 
 # -- chains ----------------------------------------------------------------------------------------

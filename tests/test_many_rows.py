@@ -28,6 +28,7 @@ APART = {
     "the difference": lambda mu, z, x, y: x - mu[z],
     "a sum over features": lambda mu, z, x, y: ((y - mu[z][:, None]) ** 2).sum(axis=1),
     "a table of the data": lambda mu, z, x, y: pt.switch(x > 0, mu[z], 2.0),
+    "an index with a slice": lambda mu, z, x, y: y - pt.stack([mu, mu, mu], axis=1)[z, :],
     "levels": lambda mu, z, x, y: mu[pt.clip(z, 0, 1)] * y.shape[1],
     "one level of each row": lambda mu, z, x, y: pt.take_along_axis(y, z[:, None], axis=1)[:, 0],
 }

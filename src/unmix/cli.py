@@ -6,15 +6,14 @@ one line and 130. Nothing heavy is imported before a command has looked at what 
 
 import csv
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from unmix import __version__
 from unmix.errors import UnmixError
+from unmix.one_sentence import OneSentence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,42 +23,6 @@ if TYPE_CHECKING:
 
 SEED = 1
 BREAKS = Literal["weights", "variance", "sticky"]
-
-
-class OneSentence(TyperGroup):
-    """A group of commands whose errors are one sentence each."""
-
-    def main(self, *args: Any, **options: Any) -> NoReturn:
-        """Run, and turn what the user got wrong into a sentence and an exit code."""
-        for stream in (sys.stdout, sys.stderr):  # where there is no θ, print a question mark
-            if hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="replace")
-        options["standalone_mode"] = False
-        try:
-            code = super().main(*args, **options)
-        except UnmixError as error:
-            _fail(error, 2)
-        except OSError as error:
-            _fail(f"the disk or the system refused: {error.strerror or error}", 2)
-        except Exception as error:
-            if not hasattr(error, "format_message"):  # what typer says of options and arguments
-                raise
-            said = error.format_message().replace("Value error, ", "").rstrip(".")
-            _fail(f"{said}: 'unmix --help' has more", 2)
-        sys.exit(code if isinstance(code, int) else 0)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command; Ctrl-C ends it in one line."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _fail("interrupted", 130)
-
-
-def _fail(message: object, code: int) -> NoReturn:
-    print(f"unmix: {' '.join(str(message).split())}", file=sys.stderr)
-    sys.exit(code)
-
 
 app = typer.Typer(
     cls=OneSentence,
@@ -242,6 +205,32 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def plot(
+    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
+    figures: Annotated[
+        str | None, typer.Option(help="Which, with commas between; all that apply by default.")
+    ] = None,
+    seed: Seed = SEED,
+    output: Output = None,
+) -> None:
+    """Figures of a saved fit, as PNG in unmix-plots/."""
+    from unmix import plotting
+    from unmix.output import OutputFolder
+
+    wanted = plotting.wanted(_names(figures, "--figures"))
+    out = OutputFolder(output or Path("unmix-plots"))
+    from unmix.terminal import terminal, warnings_to
+
+    console = terminal()
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
+    try:
+        with warnings_to(console):
+            plotting.plot(fit, wanted, out, console, seed)
+    finally:
+        out.leave()
+
+
 # --- parts ---------------------------------------------------------------------------------------
 
 
@@ -262,13 +251,13 @@ def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
     return Plan(components, suffix=suffix, **options)
 
 
-def _names(text: str | None) -> list[str] | None:
+def _names(text: str | None, option: str = "--columns") -> list[str] | None:
     """Names with commas between; quotation marks hold a name together that has a comma in it."""
     if text is None:
         return None
     names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
     if not names or "" in names:
-        raise UnmixError("--columns has an empty name: give names with commas between")
+        raise UnmixError(f"{option} has an empty name: give names with commas between")
     return names
 
 

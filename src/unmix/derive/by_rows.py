@@ -23,6 +23,7 @@ from unmix.derive.compiling import compile_table
 from unmix.derive.opened import Opened, without_length
 from unmix.derive.rowwise import proved
 from unmix.derive.solves import solve_rows_together
+from unmix.errors import UnmixError
 
 Theta = Mapping[str, NDArray]
 Rows = slice | NDArray
@@ -31,6 +32,33 @@ Rows = slice | NDArray
 WINDOW = 2**18
 # Measurements that need no more than typical rows look at this many, and at the extreme ones.
 SAMPLE = 4096
+
+
+def broken(error: Exception, touched: tuple[str, ...]) -> UnmixError:
+    """The refusal for a θ at which the likelihood cannot be evaluated."""
+    said = str(error).strip().splitlines()[0]
+    return UnmixError(
+        f"θ breaks a constraint of the likelihood ({said}): check the values of "
+        f"{', '.join(touched)}"
+    )
+
+
+def require_sum_of_one(log_prior: NDArray, latent: str, *, axis: int) -> None:
+    """Refuse weights that are none.
+
+    Raises
+    ------
+    UnmixError
+        With the first sum that is not one.
+    """
+    with np.errstate(over="ignore"):
+        total = np.exp(log_prior).sum(axis=axis)
+    wrong = ~(np.abs(total - 1.0) <= 1e-6)
+    if np.any(wrong):
+        raise UnmixError(
+            f"the prior weights of {latent!r} sum to {total[wrong].flat[0]:.6g} and not to one: "
+            "divide them by their sum"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,19 +97,41 @@ class ByRows:
         return int(self.log_prior.type.shape[0] or 1)
 
     @cached_property
+    def _touched(self) -> dict[str, TensorVariable]:
+        above = set(ancestors([self.log_prior, self.log_likelihood]))
+        return {name: value for name, value in self.opened.theta.items() if value in above}
+
+    @cached_property
     def _tables(self) -> Callable[..., Any]:
-        inputs = [*self.opened.theta.values(), *(self.opened.observed[n] for n in self.data)]
+        inputs = [*self._touched.values(), *(self.opened.observed[n] for n in self.data)]
         return compile_table(inputs, [self.log_prior, self.log_likelihood])
 
     def tables(self, theta: Theta, rows: Rows) -> tuple[NDArray, NDArray]:
-        """Log prior (component, 1) and log likelihood (component, row) at one θ."""
-        point = [np.asarray(theta[n], v.type.dtype) for n, v in self.opened.theta.items()]
-        log_prior, log_likelihood = self._tables(*point, *(x[rows] for x in self.data.values()))
+        """Log prior (component, 1) and log likelihood (component, row) at one θ.
+
+        Raises
+        ------
+        UnmixError
+            If θ breaks a constraint of the likelihood.
+        """
+        point = [np.asarray(theta[n], v.type.dtype) for n, v in self._touched.items()]
+        values = [x[rows] for x in self.data.values()]
+        try:
+            log_prior, log_likelihood = self._tables(*point, *values)
+        except (ValueError, AssertionError, ArithmeticError) as error:
+            raise broken(error, tuple(self._touched)) from error
         return log_prior, log_likelihood
 
     def joint(self, theta: Theta, rows: Rows) -> NDArray:
-        """Log p(z_i = k, x_i | θ) of some rows at one θ, (row, component)."""
+        """Log p(z_i = k, x_i | θ) of some rows at one θ, (row, component).
+
+        Raises
+        ------
+        UnmixError
+            If θ breaks a constraint of the likelihood, or the weights do not sum to one.
+        """
         log_prior, log_likelihood = self.tables(theta, rows)
+        require_sum_of_one(log_prior, self.opened.latent.name, axis=0)
         return bayes.joint(log_prior, log_likelihood).T
 
     def elements(self, theta: Theta, z: NDArray, rows: Rows) -> dict[str, NDArray]:

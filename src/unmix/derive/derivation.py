@@ -19,7 +19,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.type import TensorType
 
 from unmix.derive import bayes
-from unmix.derive.by_rows import ByRows
+from unmix.derive.by_rows import ByRows, broken, require_sum_of_one
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components
 from unmix.derive.follow import in_step
@@ -214,19 +214,8 @@ class Derivation:
         try:
             log_prior, log_likelihood = self._batched(*values)
         except (ValueError, AssertionError, ArithmeticError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise UnmixError(
-                f"θ breaks a constraint of the likelihood ({said}): check the values of "
-                f"{', '.join(self.touched)}"
-            ) from error
-        with np.errstate(over="ignore"):
-            total = np.exp(log_prior).sum(axis=-2)
-        if not np.all(np.abs(total - 1.0) <= 1e-6):
-            worst = total.flat[int(np.argmax(~(np.abs(total - 1.0) <= 1e-6)))]
-            raise UnmixError(
-                f"the prior weights of {self.latent.name!r} sum to {worst:.6g} and not to one: "
-                "divide them by their sum"
-            )
+            raise broken(error, self.touched) from error
+        require_sum_of_one(log_prior, self.latent.name, axis=-2)
         k, n = self.n_components, self.n_obs
         log_prior = np.broadcast_to(log_prior, (samples, k, np.shape(log_prior)[-1]))
         log_likelihood = np.broadcast_to(log_likelihood, (samples, k, n))

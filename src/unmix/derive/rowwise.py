@@ -148,7 +148,8 @@ def _batched_dot(node: Apply, rows: _Rows) -> int:
 def _index(node: Apply, rows: _Rows) -> int:
     """An array of parameters at an index for each row; or row i of an array at row number i."""
     array, *indices = node.inputs
-    if list(node.op.idx_list) != list(range(len(indices))):
+    leading, trailing = node.op.idx_list[: len(indices)], node.op.idx_list[len(indices) :]
+    if list(leading) != list(range(len(indices))) or any(s != slice(None) for s in trailing):
         return _MIXED  # slices or new axes among the indices
     if len({v.type.ndim for v in indices}) != 1 or any(v.type.dtype == "bool" for v in indices):
         return _MIXED

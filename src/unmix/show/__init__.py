@@ -10,8 +10,13 @@ if TYPE_CHECKING:
         calibration,
         em_against_mcmc,
         fitted_components,
+        label_traces,
+        membership,
+        rootogram,
+        similarity,
         traces,
         two_roads,
+        uncertainty,
     )
 
 __all__ = [
@@ -20,8 +25,13 @@ __all__ = [
     "em_against_mcmc",
     "explain",
     "fitted_components",
+    "label_traces",
+    "membership",
+    "rootogram",
+    "similarity",
     "traces",
     "two_roads",
+    "uncertainty",
 ]
 
 

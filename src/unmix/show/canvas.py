@@ -4,6 +4,7 @@ A plain matplotlib Figure made without pyplot is not shown by a notebook that ha
 pyplot, hence the one method added here.
 """
 
+from collections.abc import Sequence
 from io import BytesIO
 from textwrap import wrap
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from unmix.errors import UnmixError
 from unmix.show import colours
 from unmix.show.numbers import plain
 
@@ -45,11 +47,12 @@ def say(axes: Axes, title: str, more: str = "", *, columns: int = 100) -> None:
     axes
         The panel.
     title, more
-        The two; ``more`` is broken into lines of at most ``columns`` characters.
+        The two; ``more`` is broken into lines of at most ``columns`` characters, and where it has
+        line breaks of its own.
     columns
         What the panel is wide enough for.
     """
-    lines = wrap(more, columns)
+    lines = [line for part in more.split("\n") for line in wrap(part, columns)]
     axes.set_title(title + "\n" * len(lines), loc="left", fontsize=12, color=colours.INK)
     note = axes.text(
         0,
@@ -66,3 +69,34 @@ def say(axes: Axes, title: str, more: str = "", *, columns: int = 100) -> None:
 def text(value: Any, longest: int = 40) -> str:
     """A name as it stands: a $ in it starts no formula."""
     return plain(value, longest).replace("$", r"\$")
+
+
+def onto(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
+    """The caller's axes and the figure that they are in, or a new figure of a size in inches."""
+    if ax is None:
+        figure = blank(width, height)
+        return figure, figure.subplots()
+    return figure_of(ax), ax
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure that axes are in, whatever subfigures lie between."""
+    found = ax.get_figure(root=True)
+    assert isinstance(found, Figure)
+    return found
+
+
+def panels(axes: Sequence[Axes] | None, n: int, what: str) -> list[Axes] | None:
+    """The caller's axes as a list, if there are as many as there is to draw.
+
+    Raises
+    ------
+    UnmixError
+        If there are more or fewer than ``n``.
+    """
+    if axes is None:
+        return None
+    given = list(axes)
+    if len(given) != n:
+        raise UnmixError(f"axes holds {len(given)} and {what}: give {n}")
+    return given

@@ -14,6 +14,7 @@ from unmix.errors import UnmixError
 from unmix.show.canvas import text
 from unmix.show.line_figure import line_figure
 from unmix.show.plane_figure import pairs_figure, plane_figure
+from unmix.show.rows_drawn import responsibilities_of
 
 
 def fitted_components(
@@ -56,14 +57,9 @@ def fitted_components(
         observation.
     """
     derivation = derive(model)
-    name, rows, features = _rows(derivation, names)
-    r = responsibilities["responsibility"].transpose("obs", "component").to_numpy()
-    if r.shape != (len(rows), derivation.n_components):
-        raise UnmixError(
-            f"the responsibilities are for {r.shape[0]} rows and {r.shape[1]} components and the "
-            f"model has {len(rows)} and {derivation.n_components}: compute them for this model"
-        )
-    labels = [text(label, 24) for label in responsibilities["component"].values]
+    name, rows, features = observed_rows(derivation, names)
+    r, labels = responsibilities_of(responsibilities)
+    require_same_rows(derivation, r)
     if rows.shape[1] == 1:
         return line_figure(derivation, fit, name, rows[:, 0], r, features[0], labels)
     if rows.shape[1] == 2:
@@ -71,8 +67,16 @@ def fitted_components(
     return pairs_figure(rows, r, features, labels)
 
 
-def _rows(derivation: Derivation, names: Sequence[str] | None) -> tuple[str, NDArray, list[str]]:
-    """The one observed variable, its rows (obs, feature) and the features' names."""
+def observed_rows(
+    derivation: Derivation, names: Sequence[str] | None
+) -> tuple[str, NDArray, list[str]]:
+    """The one observed variable, its rows (obs, feature) and the features' names.
+
+    Raises
+    ------
+    UnmixError
+        If there is no such one, or ``names`` are not as many as features.
+    """
     opened = derivation.opened
     observed = [n for n in opened.observed if n in opened.assignment_terms]
     if len(observed) != 1:
@@ -101,3 +105,19 @@ def _rows(derivation: Derivation, names: Sequence[str] | None) -> tuple[str, NDA
     if len(names) != rows.shape[1]:
         raise UnmixError(f"names has {len(names)} labels for {rows.shape[1]} features")
     return name, rows, [text(n) for n in names]
+
+
+def require_same_rows(derivation: Derivation, r: NDArray[np.float64]) -> None:
+    """Refuse responsibilities that are not of the model's rows and components.
+
+    Raises
+    ------
+    UnmixError
+        With both sizes.
+    """
+    if r.shape != (derivation.n_obs, derivation.n_components):
+        raise UnmixError(
+            f"the responsibilities are for {r.shape[0]} rows and {r.shape[1]} components and the "
+            f"model has {derivation.n_obs} and {derivation.n_components}: compute them for this "
+            "model"
+        )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.draws import assign_draws
 from unmix.derive import Derivation, bayes_rule
+from unmix.derive.bayes import entropy
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.show.numbers import share
@@ -21,6 +22,7 @@ from unmix.show.numbers import share
 Array = NDArray[np.float64]
 
 INTERVAL = 0.89
+FEW = 12  # draws drawn one by one
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,14 @@ class Densities:
         p(x | z = k), shape (point, component).
     responsibility
         p(z = k | x), shape (point, component); NaN where no component reaches.
+    overlap
+        Entropy of the assignment given θ, nats, averaged over draws, shape (point,): what would be
+        left of the entropy of `responsibility` if θ were known.
     lower, upper
         Equal-tailed bounds of the joint over draws, shape (point, component); None for one θ.
+    each
+        p(x | z = k) of a few of the draws, evenly spaced, shape (draw, point, component); None for
+        one θ.
     draws
         Number of draws used; None for one θ.
     """
@@ -44,8 +52,10 @@ class Densities:
     joint: Array
     likelihood: Array
     responsibility: Array
+    overlap: Array
     lower: Array | None
     upper: Array | None
+    each: Array | None
     draws: int | None
 
 
@@ -102,14 +112,17 @@ def densities(
 
     with np.errstate(under="ignore"):
         joint, likelihood = np.exp(term("log_joint")), np.exp(term("log_likelihood"))
+    r = term("responsibility")
     tail = (1 - interval) / 2
     many = len(joint) > 1
     return Densities(
         joint.mean(axis=0),
         likelihood.mean(axis=0),
-        term("responsibility").mean(axis=0),
+        r.mean(axis=0),
+        entropy(r).mean(axis=0),
         np.quantile(joint, tail, axis=0) if many else None,
         np.quantile(joint, 1 - tail, axis=0) if many else None,
+        likelihood[:: -(-len(likelihood) // FEW)] if many else None,
         len(joint) if many else None,
     )
 

@@ -31,7 +31,7 @@ def line_figure(
 ) -> Figure:
     """Values x (obs,) shaded by r (obs, component), and each component's density."""
     counts = x.dtype.kind in "iu"
-    grid = _line_grid(x, counts)
+    grid = line_grid(x, counts)
     found = try_densities(derivation, fit, name, grid, DRAWS, r)
     figure = blank(8, 6.2 if found else 4.2)
     ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
@@ -77,7 +77,8 @@ def _bins(x: NDArray, counts: bool) -> NDArray:
     return start + width * np.arange(np.ceil((x.max() - start) / width) + 1)
 
 
-def _line_grid(x: NDArray, counts: bool) -> NDArray:
+def line_grid(x: NDArray, counts: bool) -> NDArray:
+    """Points along the axis: evenly, and the rows themselves; whole numbers for counts."""
     low, high = x.min(), x.max()
     if counts:
         return np.arange(low, high + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))

@@ -72,3 +72,8 @@ def plain(value: Any, longest: int = 40) -> str:
 def share(interval: float) -> str:
     """An interval's probability as a percentage."""
     return f"{100 * interval:.10g} %"
+
+
+def counted(n: int, what: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")

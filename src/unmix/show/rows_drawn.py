@@ -1,11 +1,16 @@
-"""Rows as every figure of components draws them: mixed colours, markers, legend."""
+"""Rows as every figure of components takes and draws them: mixed colours, markers, legend."""
+
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from unmix.errors import UnmixError
 from unmix.show import colours
+from unmix.show.canvas import text
 
 Array = NDArray[np.float64]
 
@@ -48,3 +53,35 @@ def handles(labels: list[str], *, lines: bool) -> list[Line2D]:
         )
         for k, label in enumerate(labels)
     ]
+
+
+def responsibilities_of(given: Any) -> tuple[Array, list[str]]:
+    """Responsibilities (obs, component) and the components' names, from a result that holds them.
+
+    Raises
+    ------
+    UnmixError
+        If it holds none, or no rows.
+    """
+    if not isinstance(given, xr.Dataset) or "responsibility" not in given:
+        raise UnmixError(
+            f"a {type(given).__name__} holds no responsibilities to draw: pass the result of "
+            "unmix.responsibilities"
+        )
+    found = given["responsibility"]
+    if set(found.dims) != {"obs", "component"} or not found.size:
+        raise UnmixError(
+            f"the responsibilities have dims {dict(found.sizes)} and a figure draws (obs, "
+            "component): average them over draws with unmix.responsibilities"
+        )
+    k = found.sizes["component"]
+    names = given["component"].values if "component" in given.coords else np.arange(k)
+    values = found.transpose("obs", "component").to_numpy().astype(np.float64)
+    return values, [text(name, 24) for name in names]
+
+
+def label_warning(given: xr.Dataset) -> str:
+    """What stands on a figure of components that are not the same from draw to draw."""
+    if int(given.attrs.get("identified", 1)):
+        return ""
+    return "NOT IDENTIFIED: a component is not the same one from draw to draw."

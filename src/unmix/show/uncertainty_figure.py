@@ -1,0 +1,200 @@
+r"""Uncertainty map: where a row would have to lie for its component to be in doubt.
+
+The doubt at a point x is the entropy of its averaged responsibility, which has two parts,
+
+.. math:: H(\bar r(x)) = \frac1T \sum_t H(r(x; θ_t)) + I(z; θ),
+
+overlap, which would be there if θ were known, and what knowing θ would settle (Depeweg et al. 2018,
+ICML, section 3). One θ has the first only. The points are a grid over the data, put through
+Bayes' rule as if they were rows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from unmix.derive import derive
+from unmix.derive.bayes import entropy
+from unmix.errors import UnmixError
+from unmix.show import colours
+from unmix.show.canvas import onto, say, tidy
+from unmix.show.components_figure import observed_rows, require_same_rows
+from unmix.show.density import Densities, try_densities
+from unmix.show.line_figure import DRAWS as LINE_DRAWS
+from unmix.show.line_figure import line_grid
+from unmix.show.plane_figure import DRAWS as PLANE_DRAWS
+from unmix.show.plane_figure import plane_grid
+from unmix.show.rows_drawn import handles, label_warning, responsibilities_of, some_of
+
+Array = NDArray[np.float64]
+
+SIZES = (18.0, 150.0)  # of a marker, from no doubt to the most there can be
+
+
+def uncertainty(
+    model: pm.Model | None,
+    fit: Any,
+    responsibilities: xr.Dataset,
+    *,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Entropy of the assignment over the data, and of every row.
+
+    One feature: the entropy along the axis, split over draws into overlap and the uncertainty of
+    θ, with the rows on it. Two features: the entropy as a shade of grey, and the rows over it, each
+    as large as its own entropy.
+
+    Parameters
+    ----------
+    model
+        The declared mixture, with one observed variable of one or two features.
+    fit
+        Any θ: an EM result or draws.
+    responsibilities
+        The result of `unmix.responsibilities` for that fit.
+    names
+        Labels of the axes, with units; by default the model's feature names.
+    ax
+        Axes to draw onto; a figure is made without.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UnmixError
+        If there are more than two features, or rows need more than the observed variable
+        (covariates), so that a point alone has no responsibilities.
+    """
+    derivation = derive(model)
+    name, rows, features = observed_rows(derivation, names)
+    r, labels = responsibilities_of(responsibilities)
+    require_same_rows(derivation, r)
+    if rows.shape[1] > 2:
+        raise UnmixError(
+            f"a map has two sides and the rows have {rows.shape[1]} features: fit one or two, or "
+            "look at show.membership and the entropy in unmix.assignments"
+        )
+    if rows.shape[1] == 1:
+        x = rows[:, 0]
+        grid = line_grid(x, x.dtype.kind in "iu")
+        found = try_densities(derivation, fit, name, grid, LINE_DRAWS, r)
+    else:
+        across, up = plane_grid(rows)
+        grid = np.stack([v.ravel() for v in np.meshgrid(across, up)], axis=1)
+        found = try_densities(derivation, fit, name, grid, PLANE_DRAWS, r)
+    if found is None:
+        raise UnmixError(
+            f"the responsibilities of a row need more than {name!r} (covariates), so a point of "
+            "the map has none: look at show.membership"
+        )
+    warning = label_warning(responsibilities)
+    if rows.shape[1] == 1:
+        return _line(ax, rows[:, 0], r, grid, found, features[0], labels, warning)
+    return _plane(ax, rows, r, (across, up), found, features, labels, warning)
+
+
+def _line(
+    ax: Axes | None,
+    x: NDArray,
+    r: Array,
+    grid: NDArray,
+    found: Densities,
+    feature: str,
+    labels: list[str],
+    warning: str,
+) -> Figure:
+    figure, axes = onto(ax, 8, 4)
+    total = entropy(found.responsibility)
+    overlap = np.minimum(found.overlap, total)  # but for rounding
+    axes.fill_between(grid, 0, overlap, color="#C8C8C8", lw=0, label="overlap of components")
+    more = "Rows at their own entropy."
+    if found.draws is not None:
+        axes.fill_between(
+            grid, overlap, total, facecolor="white", edgecolor="#777777", hatch="////", lw=0,
+            label="uncertainty of θ",
+        )  # fmt: skip
+        more = f"Entropy of the responsibility averaged over {found.draws} draws. {more}"
+    axes.plot(grid, total, color=colours.INK, lw=1.2, label="entropy")
+    some = some_of(len(x))
+    own, most = entropy(r), np.argmax(np.nan_to_num(r), axis=1)
+    for k in range(len(labels)):
+        mine = some[most[some] == k]
+        axes.scatter(
+            x[mine], own[mine], s=20, marker=colours.marker(k), color=colours.colour(k),
+            edgecolors="white", linewidths=0.4, zorder=3,
+        )  # fmt: skip
+    _limits(axes, len(labels))
+    axes.set_xlabel(feature)
+    axes.set_ylabel("entropy, nats")
+    drawn, said = axes.get_legend_handles_labels()
+    rows = handles(labels, lines=False)
+    axes.legend(
+        [*drawn, *rows], [*said, *(str(h.get_label()) for h in rows)], frameon=False, fontsize=9,
+        loc="upper left", bbox_to_anchor=(1, 1),
+    )  # fmt: skip
+    say(axes, f"{feature}: where the component is in doubt", f"{more}\n{warning}", columns=84)
+    tidy(axes)
+    return figure
+
+
+def _limits(axes: Axes, k: int) -> None:
+    """The most entropy that K components can have, as a line."""
+    most = np.log(max(k, 2))
+    axes.axhline(most, color=colours.INK, lw=0.8, ls=":", label=f"log {max(k, 2)}, the most")
+    axes.set_ylim(0, 1.12 * most)
+
+
+def _plane(
+    ax: Axes | None,
+    rows: NDArray,
+    r: Array,
+    sides: tuple[Array, Array],
+    found: Densities,
+    features: list[str],
+    labels: list[str],
+    warning: str,
+) -> Figure:
+    figure, axes = onto(ax, 7.8, 5.8)
+    k = len(labels)
+    most_entropy = np.log(max(k, 2))
+    across, up = sides
+    shade = entropy(found.responsibility).reshape(len(up), len(across))
+    mesh = axes.pcolormesh(
+        across, up, shade, cmap="Greys", vmin=0, vmax=1.35 * most_entropy, shading="nearest",
+        rasterized=True,
+    )  # fmt: skip
+    own, most = np.nan_to_num(entropy(r)), np.argmax(np.nan_to_num(r), axis=1)
+    size = SIZES[0] + (SIZES[1] - SIZES[0]) * own / most_entropy
+    some = some_of(len(rows))
+    for j in range(k):
+        mine = some[most[some] == j]
+        axes.scatter(
+            rows[mine, 0], rows[mine, 1], s=size[mine], marker=colours.marker(j),
+            color=colours.colour(j), edgecolors="white", linewidths=0.7,
+        )  # fmt: skip
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.8, label="entropy, nats")
+    bar.ax.set_ylim(0, most_entropy)
+    axes.set_xlim(across[0], across[-1])
+    axes.set_ylim(up[0], up[-1])
+    axes.set_xlabel(features[0])
+    axes.set_ylabel(features[1])
+    axes.legend(handles=handles(labels, lines=False), fontsize=10, framealpha=0.8)
+    averaged = f" averaged over {found.draws} draws" if found.draws is not None else ""
+    say(
+        axes,
+        f"{features[1]} and {features[0]}: where the component is in doubt",
+        f"Grey: entropy of the responsibility{averaged}. Rows: the larger, the more in doubt; "
+        f"colour and shape by most likely component.\n{warning}",
+        columns=98,
+    )
+    tidy(axes)
+    return figure
