@@ -165,8 +165,8 @@ def test_a_wrong_prior_is_seen():
     example = PROBLEMS["normal"].simulate(np.random.default_rng(0))[2]
     narrow = Conditional(unmix.derive(gaussian(example, spread=1.0)))
 
-    def wrong(settings, model, seed):
-        derivation = unmix.derive(model)
+    def wrong(settings, x, seed):
+        derivation = unmix.derive(gaussian(x))
         posterior, _, z, _ = run_general(
             derivation, start_points(derivation, None, np.random.default_rng(seed))[0],
             draws=settings.draws, tune=settings.tune, chains=settings.chains, cores=1, seed=seed,

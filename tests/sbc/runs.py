@@ -3,7 +3,6 @@
 import csv
 import json
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -12,7 +11,6 @@ from typing import Any
 
 import arviz as az
 import numpy as np
-import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -33,8 +31,8 @@ class Settings:
     problem
         A name in `PROBLEMS`.
     method
-        ``"gibbs"``: `unmix.sample`, the whole of it. ``"general gibbs"``: the sampler for any
-        prior, with one compiled density for all simulations.
+        ``"gibbs"``: exact Gibbs, with its moves of all of θ at once. ``"general gibbs"``: the
+        sampler for any prior, with one compiled density for all simulations.
     chains, tune, draws
         Of each fit.
     ranked
@@ -53,20 +51,28 @@ class Settings:
         assert self.draws % (self.ranked // self.chains) == 0
 
 
-Fit = Callable[[Settings, pm.Model, int], tuple[xr.Dataset, NDArray]]
+Fit = Callable[[Settings, NDArray, int], tuple[xr.Dataset, NDArray]]
 
 
-def by_sample(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Dataset, NDArray]:
-    """θ and z as a user gets them."""
-    with warnings.catch_warnings():
-        # What is ranked has no labels, and a posterior that is hard to label is no news here.
-        warnings.simplefilter("ignore", unmix.UnmixWarning)
-        tree = unmix.sample(
-            model, method="gibbs", draws=settings.draws, tune=settings.tune,
-            chains=settings.chains, cores=1, rng=seed, progress=False,
-        )  # fmt: skip
-    z = tree["assignments"]["z"].transpose("chain", "draw", "obs").values
-    return tree["posterior"].to_dataset(), z
+@lru_cache
+def _derived(problem: str) -> Any:
+    """The model on some rows, derived once: what is derived on others is the same but for them."""
+    x = PROBLEMS[problem].simulate(np.random.default_rng(0))[2]
+    return unmix.derive(PROBLEMS[problem].declare(x))
+
+
+def by_exact(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
+    """θ and z as `unmix.sample` draws them with ``method="gibbs"``, from where it begins."""
+    from unmix.infer.gibbs import run_gibbs
+    from unmix.infer.nuts import start_points
+
+    derivation = _derived(settings.problem).on({"x": x})
+    points, _ = start_points(derivation, None, np.random.default_rng(seed))
+    posterior, _, z, _ = run_gibbs(
+        derivation, points, draws=settings.draws, tune=settings.tune, chains=settings.chains,
+        cores=1, seed=seed, progress=False,
+    )  # fmt: skip
+    return posterior, z
 
 
 @lru_cache
@@ -74,16 +80,15 @@ def _conditional(problem: str) -> Any:
     """θ given the sums, compiled once: no row enters it."""
     from unmix.infer.conditional import Conditional
 
-    x = PROBLEMS[problem].simulate(np.random.default_rng(0))[2]
-    return Conditional(unmix.derive(PROBLEMS[problem].declare(x)))
+    return Conditional(_derived(problem))
 
 
-def by_general(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Dataset, NDArray]:
+def by_general(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
     """θ and z from the sampler for any prior."""
     from unmix.infer.gibbs_general import run_general
     from unmix.infer.nuts import start_points
 
-    derivation = unmix.derive(model)
+    derivation = _derived(settings.problem).on({"x": x})
     points, _ = start_points(derivation, None, np.random.default_rng(seed))
     posterior, _, z, _ = run_general(
         derivation, points, draws=settings.draws, tune=settings.tune, chains=settings.chains,
@@ -92,7 +97,7 @@ def by_general(settings: Settings, model: pm.Model, seed: int) -> tuple[xr.Datas
     return posterior, z
 
 
-FITS: dict[str, Fit] = {"gibbs": by_sample, "general gibbs": by_general}
+FITS: dict[str, Fit] = {"gibbs": by_exact, "general gibbs": by_general}
 SHORT = {"gibbs": "", "general gibbs": "_general"}
 
 
@@ -103,9 +108,7 @@ def one(settings: Settings, number: int, fit: Fit | None = None) -> dict[str, fl
     theta, z, x = problem.simulate(rng)
     truth = problem.quantities(theta, z, x)
     begun = time.perf_counter()
-    posterior, assigned = (fit or FITS[settings.method])(
-        settings, problem.declare(x), int(rng.integers(2**31))
-    )
+    posterior, assigned = (fit or FITS[settings.method])(settings, x, int(rng.integers(2**31)))
     seconds = time.perf_counter() - begun
     every = settings.draws * settings.chains // settings.ranked
     kept = slice(every - 1, None, every)
