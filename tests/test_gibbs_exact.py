@@ -13,6 +13,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pymc as pm
 import pytest
 from gibbs_problems import (
     CHAINS,
