@@ -58,8 +58,8 @@ def test_em_parameters_of_no_component():
     )
     status = SimpleNamespace(name="emptied")
     result = SimpleNamespace(
-        theta=theta, kind="posterior", converged=False, status=status, log_likelihood=-1.0, df=4,
-        n_obs=9, aic=np.nan, bic=np.nan, left_out=("scale",), seconds=0.1,
+        theta=theta, maximised="posterior mode", converged=False, status=status, df=4,
+        log_likelihood=-1.0, n_obs=9, aic=np.nan, bic=np.nan, left_out=("scale",), seconds=0.1,
     )  # fmt: skip
     text = words(tables.em_table(result))
     assert cells(text, "mu[b]") == ["2.0000", "4.0000"]
