@@ -294,3 +294,13 @@ def test_em_puts_components_where_the_priors_want_them():
     for seed in range(4):
         result = unmix.em(model, rng=seed, starts=1, progress=False)
         assert float(result.theta["mu"][0]) > 0 > float(result.theta["mu"][1])
+
+
+@pytest.mark.parametrize("method", ["nuts", "pymc"])
+def test_options_of_the_samplers_are_known(method):
+    """What the warning of divergent draws advises must be taken."""
+    from unmix.infer.sample import _require_known
+
+    _require_known(method, {"target_accept": 0.95})
+    with pytest.raises(unmix.UnmixError, match="no option 'target_acept'"):
+        _require_known(method, {"target_acept": 0.95})

@@ -257,12 +257,12 @@ def _require_known(method: str, options: dict[str, Any]) -> None:
         raise UnmixError(f"method is {method!r}: give 'auto', 'nuts', 'gibbs' or 'pymc'")
     takes: set[str] = set()
     if options and method == "pymc":
-        takes = set(inspect.signature(pm.sample).parameters)
+        takes = {*inspect.signature(pm.sample).parameters, "target_accept"}  # of its steps
     elif options and method != "gibbs":
         import nutpie  # here, because it takes seconds
 
-        settings = nutpie._lib.PyNutsSettings.Diag(0)
-        takes = {*inspect.signature(nutpie.sample).parameters, *dir(settings)}
+        takes = set(inspect.signature(nutpie.sample).parameters)
+        takes |= {name for name in options if _is_setting(nutpie, name, options[name])}
     for name in options:
         if name not in takes or name in ("seed", "random_seed"):
             raise UnmixError(
@@ -270,3 +270,14 @@ def _require_known(method: str, options: dict[str, Any]) -> None:
                 "seed), em, store, checkpoint, progress, and the options of nutpie.sample or "
                 "pymc.sample"
             )
+
+
+def _is_setting(nutpie: Any, name: str, value: Any) -> bool:
+    """Whether nutpie's sampler has a setting of that name; it lists them nowhere."""
+    try:
+        nutpie._lib.PyNutsSettings.Diag(0).update({name: value})
+    except AttributeError:
+        return False
+    except (TypeError, ValueError):  # it has, but not with such a value, and will say so
+        return True
+    return True
