@@ -474,3 +474,21 @@ def test_it_reads_well():
     text = str(unmix.partition(z=blurred(), rng=0))
     assert text.startswith("partition of 40 rows into")
     assert "95% credible ball: radius" in text
+
+
+def test_what_other_verbs_return_is_a_partition():
+    import pandas as pd
+    import xarray as xr
+
+    rows = np.array([0, 0, 1, 1, 2])
+    table = pd.DataFrame({"most_likely": ["a", "a", "b", "b", "c"], "entropy": np.zeros(5)})
+    found = xr.Dataset({"most_likely": ("obs", rows + 3)})
+    assert unmix.agreement(rows, table).ari == 1.0
+    assert unmix.agreement(found, rows).vi == 0.0
+    with pytest.raises(unmix.UnmixError, match="one column of it"):
+        unmix.agreement(rows, table[["entropy"]])
+
+
+def test_a_fit_in_the_models_place_is_named():
+    with pytest.raises(unmix.UnmixError, match="model first"):
+        unmix.partition({"w": [0.5, 0.5]})

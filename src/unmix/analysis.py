@@ -179,7 +179,7 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
             "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
             "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
             "em_against_mcmc": lambda show: show.em_against_mcmc(comparison),
-            "traces": lambda show: show.traces(post),
+            "traces": lambda show: show.traces(_aligned(work, post)),
         },
     )
     return check
@@ -289,3 +289,13 @@ def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
                 left_out[name] = str(error)
     for name, reason in left_out.items():
         work.console.print(Text(f"No figure {name}: {reason}", style="yellow"))
+
+
+def _aligned(work: Work, post: "xr.DataTree") -> "xr.DataTree":
+    """The draws with components in the order of everything else that is shown."""
+    import xarray as xr
+
+    import unmix
+
+    groups = {"posterior": unmix.align(work.model, post)}
+    return xr.DataTree.from_dict({**groups, "sample_stats": post["sample_stats"].to_dataset()})

@@ -104,7 +104,9 @@ def writable(path: str | Path, *, overwrite: bool = False) -> Path:
     if not path.parent.is_dir():
         raise UnmixError(f"there is no folder {printable(path.parent, 200)} to save in: make it")
     if path.exists() and not overwrite:
-        raise UnmixError(f"{printable(path, 200)} exists already: choose another name")
+        raise UnmixError(
+            f"{printable(path, 200)} exists already: choose another name, or remove it"
+        )
     return path
 
 

@@ -225,9 +225,7 @@ def _differences(axes: Axes, averaged: Array, frequency: Array) -> None:
         )
     axes.set_xlabel("averaged responsibility")
     axes.set_ylabel("difference")
-    say(
-        axes, "Counted minus averaged", "z depends on the draw before it: no simple error is known."
-    )
+    say(axes, "Counted minus averaged", "z is not fresh in every draw: no simple error is known.")
     tidy(axes)
 
 

@@ -18,6 +18,8 @@ def which_theta(fit: Any, draws: int | None, interval: float | None) -> str:
             f"Posterior means over {draws:,} draws of θ; below each its equal-tailed "
             f"{share(interval)} interval."
         )
+    if getattr(fit, "assignments", "expected") == "hard":
+        return "At the θ of largest classification likelihood found by classification EM."
     kinds = {"likelihood": "the maximum likelihood θ", "posterior": "the posterior mode of θ"}
     kind = kinds.get(str(getattr(fit, "kind", "")))
     return f"At {kind} found by EM." if kind else "At the given θ."
@@ -70,6 +72,13 @@ def count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) -> 
     if "counted" not in explanation.table or explanation.draws is None:
         return ()
     kind = str(getattr(fit, "attrs", {}).get("z_kind", ""))
+    repeated = _repeated(fit)
+    if repeated:
+        return (
+            f"Counting estimates p(A|B) too; in {share(repeated)} of the draws a proposal was "
+            "refused and θ and z are the draw before's again, so the two may differ by more than "
+            "independent draws would.",
+        )
     if kind == "dependent":
         return (
             "Counting estimates p(A|B) too; here z_i also depends on the draw before it, so the "
@@ -102,3 +111,11 @@ def label_note(labels: Labels | None) -> tuple[str, ...]:
         f"Components were matched across draws before anything was averaged: {moved:,} of "
         f"{len(permutation):,} draws were relabelled.",
     )
+
+
+def _repeated(fit: Any) -> float:
+    """Share of draws that are the ones before once more."""
+    if "sample_stats" not in getattr(fit, "children", ()):
+        return 0.0
+    stats = fit["sample_stats"].to_dataset()
+    return float(stats["repeated"].mean()) if "repeated" in stats else 0.0

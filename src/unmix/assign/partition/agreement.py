@@ -62,8 +62,9 @@ def agreement(one: Any, two: Any) -> Agreement:
     Parameters
     ----------
     one, two
-        A `Partition`, or one component for each row, shape (obs,): whole numbers or names. Where
-        both have labels of rows, rows are matched by them.
+        A `Partition`, what `unmix.responsibilities` or `unmix.assignments` returned (its most
+        likely components), or one component for each row, shape (obs,): whole numbers or names.
+        Where both have labels of rows, rows are matched by them.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def agreement(one: Any, two: Any) -> Agreement:
     UnmixError
         If they have different numbers of rows, or hold numbers that are not finite or not whole.
     """
-    one, two = getattr(one, "z", one), getattr(two, "z", two)
+    one, two = _rows_of(one), _rows_of(two)
     if isinstance(one, xr.DataArray) and isinstance(two, xr.DataArray):
         two = _in_order_of(one, two)
     c, d = as_partition(one, "the first partition"), as_partition(two, "the second partition")
@@ -97,6 +98,18 @@ def agreement(one: Any, two: Any) -> Agreement:
         (int(c.max()) + 1, int(d.max()) + 1),
         n,
     )
+
+
+def _rows_of(given: Any) -> Any:
+    """The components in what other verbs return: a `Partition`, or a table with ``most_likely``."""
+    if hasattr(given, "z"):
+        return given.z
+    columns = getattr(given, "data_vars", getattr(given, "columns", None))
+    if columns is None:
+        return given
+    if "most_likely" not in columns:
+        raise UnmixError("a table is no partition: give one column of it")
+    return given["most_likely"]
 
 
 def _in_order_of(one: xr.DataArray, two: xr.DataArray) -> xr.DataArray:

@@ -51,6 +51,11 @@ def posterior(model: pm.Model | None, fit: Any) -> Derivation:
         If there is no fit, or it was made with another model.
     """
     if fit is None:
+        if model is not None and not isinstance(model, pm.Model):
+            raise UnmixError(
+                "the first argument is the model, and here it is a fit: give the model first and "
+                "the fit second, or draws of z alone as z="
+            )
         raise UnmixError("there is no fit: give the draws that unmix.sample returned, or z=")
     derivation = derive(model)
     if isinstance(fit, xr.DataTree):
