@@ -492,3 +492,19 @@ def test_what_other_verbs_return_is_a_partition():
 def test_a_fit_in_the_models_place_is_named():
     with pytest.raises(unmix.UnmixError, match="model first"):
         unmix.partition({"w": [0.5, 0.5]})
+
+
+def test_rows_of_tables_and_draws_are_matched_by_their_labels():
+    import pandas as pd
+    import xarray as xr
+
+    table = pd.Series([0, 0, 1, 1], index=list("abcd"))
+    assert unmix.agreement(table, table.iloc[[0, 2, 1, 3]]).ari == 1.0
+    p = xr.DataArray(
+        np.kron(np.eye(2), np.ones((2, 2))), dims=("obs", "o2"), coords={"obs": list("abcd")}
+    )
+    z = xr.DataArray(
+        np.array([[0, 1, 0, 1]] * 3), dims=("draw", "obs"), coords={"obs": list("acbd")}
+    )
+    found = unmix.partition(similarity=p, z=z, loss="binder", rng=0)
+    assert found.ball.radius == 0

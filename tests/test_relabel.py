@@ -956,3 +956,22 @@ def test_three_galaxy_components_have_labels_and_six_have_not(k, identified):
     if not identified:
         assert found.flags[0].startswith("not identified")
         assert found.relabelling.shares["not a permutation"] > 0.3
+
+
+@pytest.mark.parametrize("features", [2, 3, 4])
+def test_dims_of_a_foreign_trace_may_come_in_any_order(features):
+    """As many features as components once took one axis for the other."""
+    rng = np.random.default_rng(0)
+    trace = xr.Dataset(
+        {
+            "mu": (("chain", "draw", "component", "feature"), rng.normal(size=(2, 2, 3, features))),
+            "w": (("chain", "draw", "component"), rng.dirichlet([1] * 3, (2, 2))),
+        },
+        coords={"chain": [0, 1], "draw": [0, 1], "component": list("abc")},
+    )
+    found = unmix.relabel(trace, method="order", by="w", axes="component")
+    expected = found.apply(trace)
+    moved = found.apply(trace.transpose("chain", "draw", "feature", "component"))
+    assert moved["mu"].transpose(*trace["mu"].dims).equals(expected["mu"])
+    shuffled = found.apply(trace.isel(component=[1, 2, 0]))
+    assert shuffled.sel(component=list("abc"))["w"].equals(expected["w"])

@@ -304,3 +304,17 @@ def test_options_of_the_samplers_are_known(method):
     _require_known(method, {"target_accept": 0.95})
     with pytest.raises(unmix.UnmixError, match="no option 'target_acept'"):
         _require_known(method, {"target_acept": 0.95})
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.05, (1.0, 1.25)), (0.0, (5.0, 6.0)), ((0.0, 0.5), 5.0)]
+)
+def test_flat_priors_with_other_bounds_are_not_exchangeable(low, high):
+    """Where a uniform prior is flat a swap changes nothing; at its bounds it leaves the space."""
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [2, 2])
+        mu = pm.Normal("mu", 1, 2, shape=2)
+        sigma = pm.Uniform("sigma", low, high, shape=2)
+        z = pm.Categorical("z", w, shape=4)
+        pm.Normal("x", mu[z], sigma[z], observed=[0.0, 0.1, 1.7, 1.9])
+    assert unmix.derive(model).components.symmetry == ((0,), (1,))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.assign.alignment import component_matches
@@ -54,3 +55,12 @@ def match_draws(fitted: Derivation, fit: Any, samples: int | None) -> Labels:
         found = assign_draws(fitted, stack_theta(fitted, fit), None)
         permutation, margin = found.permutation, found.margin
     return Labels(permutation, *verdict(margin, symmetric=True))
+
+
+def labels_of_rows(given: Any) -> NDArray | None:
+    """Names of the rows of a vector, where it is an array of xarray or pandas that has some."""
+    if isinstance(given, xr.DataArray):
+        there = given.ndim > 0 and given.dims[0] in given.coords
+        return np.asarray(given[given.dims[0]].values) if there else None
+    index = getattr(given, "index", None)
+    return None if index is None or callable(index) else np.asarray(index)

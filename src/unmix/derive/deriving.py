@@ -140,7 +140,8 @@ def _find_components(derivation: Derivation, first: Values, second: Values) -> C
         axes, members = complete_axes(found, prior_terms, contains, first)
         found = replace(found, axes=axes, members=members)
     points = [(t, likeliest(t)) for t in (first, second)]
-    found = replace(found, symmetry=find_symmetry(elements, contains, found, points))
+    corners = derivation.space.corners()
+    found = replace(found, symmetry=find_symmetry(elements, contains, found, points, corners))
     return _confirmed(derivation, found, first, second)
 
 

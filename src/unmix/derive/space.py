@@ -20,6 +20,10 @@ from pytensor.tensor.variable import TensorVariable
 from unmix.derive.compiling import compile_table
 from unmix.derive.opened import Opened
 
+# Unconstrained units from the initial point at which a parameter is within a hundred-thousandth of
+# its bounds (a logistic function of 12 lacks 6e-6).
+FAR = 12.0
+
 
 @dataclass(frozen=True)
 class Space:
@@ -116,6 +120,17 @@ class Space:
             for name, value in self.initial.items()
         }
         return self.constrain(values)
+
+    def corners(self) -> list[dict[str, NDArray]]:
+        """Points close to every lower and every upper bound of the parameters, constrained.
+
+        Those only that survive rounding: what is out of the space already says nothing of a swap.
+        """
+        points = [
+            self.constrain({name: value + far for name, value in self.initial.items()})
+            for far in (-FAR, FAR)
+        ]
+        return [point for point in points if self.contains(point)]
 
     @cached_property
     def sizes(self) -> dict[str, int]:

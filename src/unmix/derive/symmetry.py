@@ -6,7 +6,7 @@ under which labels carry no meaning (Stephens 2000, JRSS B 62:795, section 2). L
 axes it is measured, at a few points, never guessed from names or sizes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ def find_symmetry(
     contains: Callable[[Theta], bool],
     components: Components,
     points: list[tuple[Theta, NDArray]],
+    corners: Sequence[Theta] = (),
 ) -> tuple[tuple[int, ...], ...]:
     """Blocks of exchangeable components.
 
@@ -34,6 +35,9 @@ def find_symmetry(
         Axes and families (the symmetry in it is not read).
     points
         Feasible (θ, z) at which a swap must leave the density unchanged.
+    corners
+        θ far out (`unmix.derive.space.Space.corners`), which a swap must not take out of the space:
+        priors that are flat differ in nothing but their bounds.
     """
     k = components.n_components
     block = list(range(k))
@@ -43,9 +47,21 @@ def find_symmetry(
                 continue
             swap = np.arange(k)
             swap[[i, j]] = j, i
+            if not all(_stays(contains, components, swap, c) for c in corners):
+                continue
             if all(_unchanged(elements, contains, components, swap, *p) for p in points):
                 block = [block[i] if b == block[j] else b for b in block]
     return tuple(tuple(c for c in range(k) if block[c] == b) for b in dict.fromkeys(block))
+
+
+def _stays(
+    contains: Callable[[Theta], bool], components: Components, swap: NDArray, theta: Theta
+) -> bool:
+    """Whether swapping components leaves θ in the model's space."""
+    try:
+        return contains(components.permute(theta, swap))
+    except ValueError:  # they play different roles
+        return False
 
 
 def _unchanged(

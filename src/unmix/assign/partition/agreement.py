@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
+from unmix.assign.labels import labels_of_rows
 from unmix.assign.partition.expected import adjusted_rand
 from unmix.assign.partition.given import as_partition
 from unmix.derive.theta import in_order_of
@@ -77,14 +77,15 @@ def agreement(one: Any, two: Any) -> Agreement:
         If they have different numbers of rows, or hold numbers that are not finite or not whole.
     """
     one, two = _rows_of(one), _rows_of(two)
-    if isinstance(one, xr.DataArray) and isinstance(two, xr.DataArray):
-        two = _in_order_of(one, two)
+    names, others = labels_of_rows(one), labels_of_rows(two)
+    order = None if names is None or others is None else in_order_of(names, others)
     c, d = as_partition(one, "the first partition"), as_partition(two, "the second partition")
     if len(c) != len(d):
         raise UnmixError(
             f"the first partition has {len(c)} rows and the second {len(d)}: give two partitions "
             "of the same rows"
         )
+    d = d if order is None else d[order]
     n = len(c)
     cells = np.unique(c * (d.max() + 1) + d, return_counts=True)[1]
     sizes = [np.bincount(c), np.bincount(d), cells]
@@ -110,12 +111,3 @@ def _rows_of(given: Any) -> Any:
     if "most_likely" not in columns:
         raise UnmixError("a table is no partition: give one column of it")
     return given["most_likely"]
-
-
-def _in_order_of(one: xr.DataArray, two: xr.DataArray) -> xr.DataArray:
-    """The second with its rows in the first's order, where both have the same labels."""
-    if one.ndim == two.ndim == 1 and one.dims[0] in one.coords and two.dims[0] in two.coords:
-        order = in_order_of(one[one.dims[0]].values, two[two.dims[0]].values)
-        if order is not None:
-            return two.isel({two.dims[0]: order})
-    return two

@@ -23,7 +23,7 @@ from unmix.assign.partition.similarity import one_hot
 from unmix.assign.partition.similarity import similarity as matrix
 from unmix.assign.partition.source import Draws, draws_of, given_draws, posterior
 from unmix.assign.stream import stream
-from unmix.derive.theta import stack_theta
+from unmix.derive.theta import in_order_of, stack_theta
 from unmix.errors import UnmixError
 
 Loss = Literal["vi", "vi_lower_bound", "binder", "omari", "omari_approximate"]
@@ -233,6 +233,9 @@ def _evidence(
                 f"the similarity matrix is of {len(p)} rows and z of {len(labels)}: give both of "
                 "the same rows"
             )
+        if p is not None and given is not None:
+            order = in_order_of(labels, _labels(given, len(p)))
+            p = p if order is None else p[np.ix_(order, order)]
     elif given is not None:
         assert p is not None
         labels = _labels(given, len(p))

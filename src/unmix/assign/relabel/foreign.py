@@ -33,7 +33,13 @@ def from_trace(
     axes = _with_responsibility(dataset, axes, responsibility)
     components = named_axes(dataset, axes, symmetry, own)
     first = next(iter(components.axes))
-    layout = Layout(components, z if isinstance(z, str) else "")
+    dims = {
+        n: tuple(str(d) for d in dataset[n].dims if d not in SAMPLE_DIMS)
+        for n in (*components.axes, *(m for family in components.families for m in family))
+    }
+    named = {dims[n][axis] for n, axis in components.axes.items()}
+    wanted = {d: np.asarray(dataset[d].values) for d in named if d in dataset.coords}
+    layout = Layout(components, z if isinstance(z, str) else "", wanted=wanted, dims=dims)
     lead = lead_of(dataset, layout)
     theta = layout.read(dataset, lead)
     coords = {d: np.asarray(dataset[d].values) for d in lead if d in dataset.coords}

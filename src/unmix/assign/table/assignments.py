@@ -157,7 +157,7 @@ def assignments(
         require_same(fitted, str(fit.attrs.get("fingerprint", "")))
     derivation = fitted if new is None else fitted.on(new)
     stack = stack_theta(derivation, fit)
-    given = as_partition(partition, derivation.n_obs)
+    given = as_partition(partition, derivation.n_obs, derivation.obs_labels)
     labels = match_draws(fitted, fit, len(stack) if stack.dims else None)
     z = frequencies(fitted, fit, labels) if new is None and stack.dims else None
     columns = Columns(

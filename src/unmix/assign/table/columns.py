@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.assign.labels import labels_of_rows
 from unmix.assign.table.pieces import Piece
 from unmix.derive import bayes
+from unmix.derive.theta import in_order_of
 from unmix.errors import UnmixError
 from unmix.printable import printable
 
@@ -100,13 +102,16 @@ def free_name(id: str) -> str:
     return "obs" if own else id
 
 
-def as_partition(partition: Any, rows: int) -> NDArray[np.int64] | None:
+def as_partition(partition: Any, rows: int, labels: NDArray) -> NDArray[np.int64] | None:
     """A partition as whole numbers, one a row.
 
     Parameters
     ----------
     partition
-        Array of integers (obs,), or an object that holds one as ``z``.
+        Array of integers (obs,), or an object that holds one as ``z``; where it has labels of rows,
+        rows are matched by them.
+    rows, labels
+        Number and names of the table's rows.
 
     Raises
     ------
@@ -115,7 +120,8 @@ def as_partition(partition: Any, rows: int) -> NDArray[np.int64] | None:
     """
     if partition is None:
         return None
-    values = np.asarray(getattr(partition, "z", partition))
+    given = getattr(partition, "z", partition)
+    values, own = np.asarray(given), labels_of_rows(given)
     if values.shape != (rows,):
         raise UnmixError(
             f"partition has shape {values.shape} and the table has {rows} rows: give one whole "
@@ -126,4 +132,5 @@ def as_partition(partition: Any, rows: int) -> NDArray[np.int64] | None:
     if np.any(values != np.floor(values)):
         row = int(np.argmax(values != np.floor(values)))
         raise UnmixError(f"partition is {values[row]} in row {row}: give whole numbers")
-    return values.astype(np.int64)
+    order = None if own is None else in_order_of(labels, own)
+    return (values if order is None else values[order]).astype(np.int64)
