@@ -298,4 +298,6 @@ def _aligned(work: Work, post: "xr.DataTree") -> "xr.DataTree":
     import unmix
 
     groups = {"posterior": unmix.align(work.model, post)}
-    return xr.DataTree.from_dict({**groups, "sample_stats": post["sample_stats"].to_dataset()})
+    if "sample_stats" in post.children:
+        groups["sample_stats"] = post["sample_stats"].to_dataset()
+    return xr.DataTree.from_dict(groups)
