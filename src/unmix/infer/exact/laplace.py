@@ -94,7 +94,8 @@ def find_proposal(
             found.append((centre, factor))
     if not found or key is None:
         return None
-    mass = np.array([land.height(c) + np.log(np.diag(f)).sum() for c, f in found])
+    heights = land.heights(groups, key, np.array([c for c, _ in found]))
+    mass = heights + [np.log(np.diag(f)).sum() for _, f in found]
     kept = mass > mass.max() - NEGLIGIBLE
     proposal = Proposal(
         FREEDOM[0], mass[kept] - logsumexp(mass[kept]),
@@ -133,7 +134,6 @@ def _sorting_key(
 ) -> NDArray[np.int64]:
     """The coordinate of the components that tells exchangeable ones best apart at a mode."""
     k = len(groups)
-    flat = land.unfold(centre)[0]
     best, key = -np.inf, np.array([0, 0], dtype=np.int64)
     place = 0
     sd = np.sqrt((factor**2).sum(axis=1))
@@ -161,7 +161,6 @@ def _sorting_key(
             if gaps and min(gaps) > best:
                 best, key = min(gaps), np.array([at + j, d], dtype=np.int64)
         place += k * (d + more)
-    assert len(flat) >= key[0]
     return key
 
 

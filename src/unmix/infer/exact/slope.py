@@ -9,9 +9,8 @@ are central differences. Their steps are small shares of each coordinate's own s
 error of the difference (h²) and of rounding (1 / h) are both far below what a mode needs.
 """
 
-import numpy as np
-
 from unmix.infer.exact.coordinates import unfold
+from unmix.infer.exact.covariances import scatter_about
 from unmix.onepass.elementary import jit
 
 STEP = 1e-4
@@ -29,14 +28,7 @@ def expected_term(code, d, n, s, centre, p):  # type: ignore[no-untyped-def]
             total -= 0.5 * p[d + j] * p[d + j] * square
     elif code == 1:
         total = n * p[d + d * (d + 1) // 2]
-        moved = np.empty((d, d))
-        for i in range(d):
-            hi = p[i] - centre[i]
-            for j in range(i + 1):
-                hj = p[j] - centre[j]
-                v = s[d + i * (i + 1) // 2 + j] - hi * s[j] - hj * s[i] + n * hi * hj
-                moved[i, j] = v
-                moved[j, i] = v
+        moved = scatter_about(d, n, s, centre, p)
         for i in range(d):
             row = p[d + i * (i + 1) // 2 : d + i * (i + 1) // 2 + i + 1]
             for j in range(i + 1):
