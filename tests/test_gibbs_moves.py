@@ -211,13 +211,13 @@ def test_slope_is_that_of_the_height(name):
     theta = land.derivation.space.constrain(land.derivation.space.initial)
     y = land.fold(theta) + 0.1 * np.random.default_rng(5).normal(size=land.size)
     height, slope, _ = land.slope(y, land.scales(theta))
-    assert height == pytest.approx(land.height(y), rel=1e-12)
     alone = np.arange(land.derivation.n_components), np.zeros(2, np.int64)
     assert land.heights(*alone, y[None])[0] == pytest.approx(height, rel=1e-12)
     scale = land.scales(theta)
     for j, e in enumerate(np.eye(len(y))):
         h = 1e-4 * scale[j]
-        numeric = (land.height(y + h * e) - land.height(y - h * e)) / (2 * h)
+        above, below = land.heights(*alone, np.stack([y + h * e, y - h * e]))
+        numeric = (above - below) / (2 * h)
         # Of the height (thousands) differences keep eleven digits, over 2e-4 of a scale.
         assert slope[j] * scale[j] == pytest.approx(numeric * scale[j], rel=1e-5, abs=1e-3)
 

@@ -66,19 +66,11 @@ class Landscape:
         flat, log_w, packed = self._scratch
         return flat.copy(), log_w.copy(), packed.copy(), prior
 
-    def height(self, y: Array) -> float:
-        """Log p(y | x) up to a constant."""
-        prior = self._call(2, np.ascontiguousarray(y))
-        return self._height(prior, *self._scratch[1:])
-
-    def _height(self, prior: float, log_w: NDArray, packed: NDArray) -> float:
-        if not (np.isfinite(prior) and np.isfinite(log_w).all() and np.isfinite(packed).all()):
-            return -np.inf
-        value = self.onepass.run(log_w, packed).log_marginal - self.onepass.log_base
-        return prior + value if np.isfinite(value) else -np.inf
-
     def heights(self, groups: NDArray[np.int64], key: NDArray[np.int64], y: Array) -> Array:
-        """The same at points (point, dimension); −inf where components are not in order."""
+        """Log p(y | x) up to a constant at points (point, dimension).
+
+        −inf where exchangeable components are not in order.
+        """
         out = np.empty(len(y))
         cores = available_cores() if y.shape[0] * self.derivation.n_obs > WORTH_A_THREAD else 1
         bounds = np.linspace(0, len(y), cores + 1).astype(int)
