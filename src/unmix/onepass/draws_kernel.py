@@ -8,7 +8,8 @@ draws themselves for quantiles) then never needs more memory than some rows have
 import numpy as np
 
 from unmix.onepass.elementary import jit, log
-from unmix.onepass.kernel import fill_joint, load, normalise
+from unmix.onepass.kernel import block_size, fill_joint, load, normalise
+from unmix.onepass.lanes import aligned
 
 # Rows in a block: their draws are stored with a stride of all draws, one line of the cache for
 # each row and component, and these lines must stay in the cache until they are full.
@@ -40,12 +41,12 @@ def draws_of_rows(  # type: ignore[no-untyped-def]
         Takes log p(x_i | θ_s) of the draws asked for, (slot, row), without base measures.
     """
     samples, k_all = log_w.shape
-    size = min(BLOCK, max(end - begin, 1))
-    joint = np.empty((k_all, size))
-    block = np.empty((x.shape[0], size))
-    work = np.empty((x.shape[0] + 3, size))
-    largest, total = np.empty(size), np.empty(size)
-    spread = np.empty((k_all, size))
+    size = min(BLOCK, block_size(x.shape[0], end - begin))
+    joint = aligned(k_all, size)
+    block = aligned(x.shape[0], size)
+    work = aligned(x.shape[0] + 3, size)
+    largest, total = aligned(2, size)
+    spread = aligned(k_all, size)
     start = begin
     while start < end:
         m = min(size, end - start)

@@ -20,12 +20,21 @@ from unmix.onepass.families import (
     normal,
     poisson,
 )
+from unmix.onepass.lanes import WIDE, aligned
 
 # What is done with a row's responsibilities before they weight its sums.
 EXPECTED, SAMPLED, HARD = 0, 1, 2
 # Rows in a block: long enough that starting a vector loop costs little, short enough that a few
 # components' worth of it stays in the first-level cache.
-BLOCK = 512
+BLOCK, WIDE_BLOCK = 480, 224  # rows for few features, and from FEW columns on
+FEW = 5
+
+
+@jit
+def block_size(columns, rows):  # type: ignore[no-untyped-def]
+    """Rows of a block: a multiple of what a vector loop takes at once, no more than are needed."""
+    most = BLOCK if columns < FEW else WIDE_BLOCK
+    return min(most, (max(rows, 1) + WIDE - 1) // WIDE * WIDE)
 
 
 @jit
@@ -120,6 +129,10 @@ def fill_joint(terms, block, m, log_w, params, joint, largest, work):  # type: i
             mvnormal.fill_two(
                 block[first], block[first + 1], m, params[k, terms[0, 3] :], weight, row, largest
             )
+            continue
+        if len(terms) == 1 and terms[0, 0] == 1 and weight > -np.inf:
+            first, d = terms[0, 1], terms[0, 2]
+            mvnormal.fill(block[first : first + d], d, m, params[k], weight, row, largest, work)
             continue
         for i in range(m):
             row[i] = weight
@@ -254,11 +267,11 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
         Σ_i weight_i log Σ_k p(z_i = k, x_i | θ), without base measures.
     """
     k_all, columns = params.shape[0], x.shape[0]
-    size = min(BLOCK, max(end - begin, 1))
-    joint = np.empty((k_all, size))
-    block = np.empty((columns, size))
-    work = np.empty((columns + 3, size))
-    largest, total = np.empty(size), np.empty(size)
+    size = block_size(columns, end - begin)
+    joint = aligned(k_all, size)
+    block = aligned(columns, size)
+    work = aligned(columns + 3, size)
+    largest, total = aligned(2, size)
     scratch, chosen, counts = np.empty(size), np.zeros(size), np.empty(k_all)
     log_marginal = 0.0
     start = begin
@@ -302,12 +315,13 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
 def given_rows(terms, x, centre, r, rows, params, n, stats):  # type: ignore[no-untyped-def]
     """Sums with weights that are given, r (row, component), over the listed rows of x."""
     columns = x.shape[0]
-    block = np.empty((columns, BLOCK))
-    work = np.empty((columns + 3, BLOCK))
-    row = np.empty(BLOCK)
+    size = block_size(columns, len(rows))
+    block = aligned(columns, size)
+    work = aligned(columns + 3, size)
+    row = aligned(1, size)[0]
     start = 0
     while start < len(rows):
-        m = min(BLOCK, len(rows) - start)
+        m = min(size, len(rows) - start)
         for j in range(columns):
             for i in range(m):
                 block[j, i] = x[j, rows[start + i]] + centre[j]
@@ -329,11 +343,11 @@ def given_rows(terms, x, centre, r, rows, params, n, stats):  # type: ignore[no-
 def joint_rows(terms, x, centre, log_w, params, begin, end, out):  # type: ignore[no-untyped-def]
     """Log p(z_i = k, x_i | θ) of rows ``begin`` to ``end``, into ``out`` (row, component)."""
     columns = x.shape[0]
-    size = min(BLOCK, max(end - begin, 1))
-    joint = np.empty((len(log_w), size))
-    block = np.empty((columns, size))
-    work = np.empty((columns + 3, size))
-    largest = np.empty(size)
+    size = block_size(columns, end - begin)
+    joint = aligned(len(log_w), size)
+    block = aligned(columns, size)
+    work = aligned(columns + 3, size)
+    largest = aligned(1, size)[0]
     start = begin
     while start < end:
         m = min(size, end - start)
@@ -352,11 +366,11 @@ def responsibility_rows(terms, x, centre, log_w, params, r, log_marginal):  # ty
     NaN where a row is impossible under every component.
     """
     rows, k_all = x.shape[1], len(log_w)
-    size = min(BLOCK, max(rows, 1))
-    joint = np.empty((k_all, size))
-    block = np.empty((x.shape[0], size))
-    work = np.empty((x.shape[0] + 3, size))
-    largest, total = np.empty(size), np.empty(size)
+    size = block_size(x.shape[0], rows)
+    joint = aligned(k_all, size)
+    block = aligned(x.shape[0], size)
+    work = aligned(x.shape[0] + 3, size)
+    largest, total = aligned(2, size)
     start = 0
     while start < rows:
         m = min(size, rows - start)

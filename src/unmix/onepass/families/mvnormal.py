@@ -14,6 +14,7 @@ from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.random.basic import MvNormalRV
 
 from unmix.onepass.elementary import jit
+from unmix.onepass.families import whitened
 from unmix.onepass.families.family import Family, Graph
 from unmix.onepass.families.normal import HALF_LOG_2_PI
 
@@ -31,53 +32,18 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
             y0, y1 = a * u, b * u + e * v
             row[i] += c - 0.5 * (y0 * y0 + y1 * y1)
         return
-    square, y0, y1 = work[d], work[d + 1], work[d + 2]
-    for j in range(d):
-        xj, uj, mean = x[j], work[j], p[j]
-        for i in range(m):
-            uj[i] = xj[i] - mean
+    found = work[d]
+    whitened.log_density(x, d, m, p, 0.0, found, work)
     for i in range(m):
-        square[i] = 0.0
-    # Two rows of L⁻¹ and four columns at a time: each load is used twice, each store eight times.
-    first = 0
-    while first + 1 < d:
-        la = d + first * (first + 1) // 2
-        lb = la + first + 1
-        for i in range(m):
-            y0[i] = 0.0
-            y1[i] = 0.0
-        j = 0
-        while j + 4 <= first + 1:
-            u0, u1, u2, u3 = work[j], work[j + 1], work[j + 2], work[j + 3]
-            a0, a1, a2, a3 = p[la + j], p[la + j + 1], p[la + j + 2], p[la + j + 3]
-            b0, b1, b2, b3 = p[lb + j], p[lb + j + 1], p[lb + j + 2], p[lb + j + 3]
-            for i in range(m):
-                y0[i] += a0 * u0[i] + a1 * u1[i] + a2 * u2[i] + a3 * u3[i]
-                y1[i] += b0 * u0[i] + b1 * u1[i] + b2 * u2[i] + b3 * u3[i]
-            j += 4
-        while j < first + 1:
-            u0, a0, b0 = work[j], p[la + j], p[lb + j]
-            for i in range(m):
-                y0[i] += a0 * u0[i]
-                y1[i] += b0 * u0[i]
-            j += 1
-        u0, b0 = work[first + 1], p[lb + first + 1]
-        for i in range(m):
-            v = y1[i] + b0 * u0[i]
-            square[i] += y0[i] * y0[i] + v * v
-        first += 2
-    if first < d:
-        la = d + first * (first + 1) // 2
-        for i in range(m):
-            y0[i] = 0.0
-        for j in range(first + 1):
-            u0, a0 = work[j], p[la + j]
-            for i in range(m):
-                y0[i] += a0 * u0[i]
-        for i in range(m):
-            square[i] += y0[i] * y0[i]
+        row[i] += found[i]
+
+
+@jit
+def fill(x, d, m, p, weight, row, largest, work):  # type: ignore[no-untyped-def]
+    """``weight`` plus log p(x_i | k) into ``row``, the larger into ``largest``."""
+    whitened.log_density(x, d, m, p, weight, row, work)
     for i in range(m):
-        row[i] += c - 0.5 * square[i]
+        largest[i] = row[i] if row[i] > largest[i] else largest[i]
 
 
 @jit
@@ -115,68 +81,7 @@ def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
         s[3] += b1
         s[4] += b2
         return
-    ra, rb = work[d + 1], work[d + 2]
-    for j in range(d):
-        xj, uj, mean = x[j], work[j], p[j]
-        for i in range(m):
-            uj[i] = xj[i] - mean
-    first = 0
-    while first < d:
-        second = min(first + 1, d - 1)
-        ua, ub = work[first], work[second]
-        a, b = 0.0, 0.0
-        for i in range(m):
-            v, w = r[i] * ua[i], r[i] * ub[i]
-            ra[i] = v
-            rb[i] = w
-            a += v
-            b += w
-        s[first] += a
-        if second > first:
-            s[second] += b
-        ta = d + first * (first + 1) // 2
-        tb = d + second * (second + 1) // 2
-        j = 0
-        while j + 4 <= first + 1:
-            u0, u1, u2, u3 = work[j], work[j + 1], work[j + 2], work[j + 3]
-            a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
-            b0, b1, b2, b3 = 0.0, 0.0, 0.0, 0.0
-            for i in range(m):
-                v, w = ra[i], rb[i]
-                a0 += v * u0[i]
-                a1 += v * u1[i]
-                a2 += v * u2[i]
-                a3 += v * u3[i]
-                b0 += w * u0[i]
-                b1 += w * u1[i]
-                b2 += w * u2[i]
-                b3 += w * u3[i]
-            s[ta + j] += a0
-            s[ta + j + 1] += a1
-            s[ta + j + 2] += a2
-            s[ta + j + 3] += a3
-            if second > first:
-                s[tb + j] += b0
-                s[tb + j + 1] += b1
-                s[tb + j + 2] += b2
-                s[tb + j + 3] += b3
-            j += 4
-        while j < first + 1:
-            u0 = work[j]
-            a, b = 0.0, 0.0
-            for i in range(m):
-                a += ra[i] * u0[i]
-                b += rb[i] * u0[i]
-            s[ta + j] += a
-            if second > first:
-                s[tb + j] += b
-            j += 1
-        if second > first:
-            b = 0.0
-            for i in range(m):
-                b += rb[i] * ub[i]
-            s[tb + second] += b
-        first += 2
+    whitened.statistics(x, d, m, p, r, s, work)
 
 
 @jit
