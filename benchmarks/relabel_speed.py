@@ -5,23 +5,32 @@ Each method runs in a process of its own, because a peak once reached never fall
 
     python benchmarks/relabel_speed.py                     every method
     python benchmarks/relabel_speed.py --obs 1000 --draws 500 --only stephens ecr
-    python benchmarks/relabel_speed.py --r                 R's label.switching beside them
 
 *Added* is the process's peak while the function runs, less what it held just before (the model, the
 draws and z included). R's label.switching (Papastamoulis 2016, Journal of Statistical Software
 69(1)) is asked for the same methods on the same draws where Rscript and the package are there, and
-skipped by name where they are not; it holds the array of responsibilities, so it gets fewer draws.
+skipped by name where they are not; it holds the array of responsibilities, so both get fewer rows
+and draws there.
+Figures go to benchmarks/results/relabel.json.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from memory import held, peak
+
+sys.path.insert(0, str(Path(__file__).parent / "peers"))
+
+import machine
+
+SMALL = (1000, 200)  # rows and draws, where R's label.switching stands beside
 
 METHODS = (
     "ecr", "ecr-iterative-1", "ecr-iterative-2", "stephens", "order", "pra", "data", "reference",
@@ -82,11 +91,32 @@ def measure(method: str, n: int, k: int, draws: int) -> None:
     relative = np.take_along_axis(order.reshape(-1, k), found.flat_permutation(), axis=-1)
     right = float(np.mean(np.all(relative == relative[0], axis=-1)))
     print(
-        f"{method:>16}: {n:,} rows, {k} components, {draws:,} draws: {seconds:6.1f} s CPU, "
-        f"{wall:6.1f} s, {added / 1e6:5.0f} MB added to {before / 1e6:.0f} MB; "
-        f"{100 * right:.1f} % put right",
-        flush=True,
+        json.dumps(
+            {"cpu_seconds": seconds, "wall_seconds": wall, "added_bytes": added, "right": right}
+        )
     )
+
+
+def run(method: str, n: int, k: int, draws: int) -> dict[str, Any]:
+    """One method in a process of its own."""
+    words = ["--obs", n, "--components", k, "--draws", draws, "--here", method]
+    child = subprocess.run(
+        [sys.executable, __file__, *map(str, words)],
+        stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    if child.returncode:
+        return {"failed": f"ended with status {child.returncode}"}
+    return json.loads(child.stdout.splitlines()[-1])
+
+
+def said(who: str, figures: dict[str, Any]) -> str:
+    if "cpu_seconds" not in figures:
+        return f"{who:>33}: " + ": ".join(f"{a}: {b}" for a, b in figures.items())
+    text = f"{who:>33}: {figures['cpu_seconds']:6.2f} s CPU"
+    if "added_bytes" in figures:
+        added = figures["added_bytes"] / 1e6
+        text += f", {added:4.0f} MB added, {100 * figures['right']:.1f} % put right"
+    return text
 
 
 R_SCRIPT = """
@@ -98,12 +128,12 @@ mcmc <- array(read("mcmc", m * K * 3), c(m, K, 3)); p <- array(read("p", m * n *
 for (method in a[-(1:4)]) {
   t <- system.time(invisible(capture.output(label.switching(method = method, z = z, K = K, p = p,
     mcmc = mcmc, data = x, constraint = 1))))
-  cat(method, t[["user.self"]], "\n")
+  cat(method, t[["user.self"]] + t[["sys.self"]], "\n")
 }
 """
 
 
-def beside_r(n: int, k: int, draws: int, only: list[str]) -> None:
+def beside_r(n: int, k: int, draws: int, only: list[str]) -> dict[str, dict[str, Any]]:
     """R's label.switching on the same draws; skipped by name where it is not installed."""
     import numpy as np
 
@@ -111,12 +141,10 @@ def beside_r(n: int, k: int, draws: int, only: list[str]) -> None:
 
     there = shutil.which("Rscript")
     if there is None:
-        print("R label.switching: skipped, Rscript is not installed")
-        return
+        return {method: {"skipped": "Rscript is not installed"} for method in only}
     asked = [there, "-e", "library(label.switching)"]
     if subprocess.run(asked, capture_output=True, check=False).returncode:
-        print("R label.switching: skipped, the package label.switching is not installed")
-        return
+        return {method: {"skipped": "R has no package label.switching"} for method in only}
     model, tree, _ = fit(n, k, draws)
     posterior = tree["posterior"].to_dataset()
     z = tree["assignments"]["z"].values.reshape(draws, n) + 1.0
@@ -129,13 +157,15 @@ def beside_r(n: int, k: int, draws: int, only: list[str]) -> None:
             np.asarray(value, dtype=float).ravel(order="F").tofile(Path(folder) / name)
         script = Path(folder) / "peer.R"
         script.write_text(R_SCRIPT)
-        names = [R_NAMES[m] for m in only if m in R_NAMES]
-        run = subprocess.run(
-            [there, str(script), folder, str(draws), str(n), str(k), *names],
+        child = subprocess.run(
+            [there, str(script), folder, str(draws), str(n), str(k), *(R_NAMES[m] for m in only)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-    print(f"R label.switching: {n:,} rows, {k} components, {draws:,} draws, seconds CPU")
-    print(run.stdout if run.returncode == 0 else run.stderr)
+    if child.returncode:
+        print(child.stderr, file=sys.stderr)
+        return {method: {"failed": f"R ended with status {child.returncode}"} for method in only}
+    took = dict(line.split() for line in child.stdout.splitlines() if line.strip())
+    return {m: {"cpu_seconds": float(took[R_NAMES[m]])} for m in only}
 
 
 def main() -> int:
@@ -145,22 +175,32 @@ def main() -> int:
     parser.add_argument("--draws", type=int, default=4_000)
     parser.add_argument("--quick", action="store_true", help="500 rows: does everything run?")
     parser.add_argument("--only", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--r", action="store_true", help="R's label.switching beside, 200 draws")
     parser.add_argument("--here", choices=METHODS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.quick:
         given.obs, given.draws = 500, 400
+    size = (given.obs, given.components, given.draws)
     if given.here:
-        measure(given.here, given.obs, given.components, given.draws)
+        measure(given.here, *size)
         return 0
-    size = ["--obs", given.obs, "--components", given.components, "--draws", given.draws]
-    ended = [
-        subprocess.run([sys.executable, __file__, *map(str, size), "--here", m], check=False)
-        for m in given.only
-    ]
-    if given.r:
-        beside_r(min(given.obs, 1000), given.components, min(given.draws, 200), given.only)
-    return max(run.returncode != 0 for run in ended)
+    whole = {}
+    for method in given.only:
+        whole[method] = run(method, *size)
+        print(said(method, whole[method]), flush=True)
+    small = (min(given.obs, SMALL[0]), given.components, min(given.draws, SMALL[1]))
+    both = [method for method in given.only if method in R_NAMES]
+    peers = beside_r(*small, both)
+    beside = {m: {"unmix": run(m, *small), "R label.switching": peers[m]} for m in both}
+    print(f"On {small[0]:,} rows and {small[2]:,} draws:")
+    for method, found in beside.items():
+        for name, figures in found.items():
+            print(said(f"{method}, {name}", figures), flush=True)
+    results = {
+        "machine": machine.describe(), "rows": size[0], "components": size[1], "draws": size[2],
+        "table": whole, "small": {"rows": small[0], "draws": small[2], "table": beside},
+    }  # fmt: skip
+    print("written:", machine.save("relabel", results, quick=given.quick))
+    return int(any("failed" in figures for figures in whole.values()))
 
 
 if __name__ == "__main__":

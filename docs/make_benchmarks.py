@@ -32,6 +32,7 @@ def main() -> int:
     page = source / "benchmarks.md" if quick else ROOT / "docs" / "benchmarks.md"
     image = source / "benchmarks.png" if quick else ROOT / "docs/images/benchmarks.png"
     em, sampling = (read(source / f"{name}.json") for name in ("em", "sampling"))
+    relabel, partition = (read(source / f"{name}.json") for name in ("relabel", "partition"))
     if not em and not sampling:
         print("nothing has been measured: run `make bench`", file=sys.stderr)
         return 1
@@ -39,7 +40,9 @@ def main() -> int:
 
     figure.draw(em, sampling, image, DISAGREE)
     picture = image.relative_to(page.parent)
-    page.write_text("\n\n".join(words(em, sampling, str(picture), quick)) + "\n")
+    parts = words(em, sampling, str(picture), quick)
+    parts += relabel_words(relabel) + partition_words(partition)
+    page.write_text("\n\n".join(parts) + "\n")
     print("written:", page.relative_to(ROOT), "and", image.relative_to(ROOT))
     return 0
 
@@ -175,6 +178,49 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
         head = ["N=1e3", "wall seconds", "CPU seconds", "wall, times the quickest of unmix"]
         parts += [title, TEXT["start"], markdown([head, *rows])]
     return [part for part in parts if part]
+
+
+def relabel_words(found: dict[str, Any]) -> list[str]:
+    """Relabelling's part of the page."""
+    if not found:
+        return []
+    rows = [
+        [name, show(f.get("cpu_seconds")), show(f.get("added_bytes"), 1e-6)]
+        for name, f in found["table"].items()
+    ]
+    small = found["small"]
+    names = list(dict.fromkeys(name for f in small["table"].values() for name in f))
+    both = [
+        [method, *(show(f[name].get("cpu_seconds")) for name in names)]
+        for method, f in small["table"].items()
+    ]
+    size = f"{found['draws']:,} draws, {found['rows']:,} rows, {found['components']} components"
+    return [
+        "## Relabelling", TEXT["relabel"], f"{size}:",
+        markdown([["", "CPU seconds", "MB added"], *rows]),
+        f"{small['draws']:,} draws, {small['rows']:,} rows, CPU seconds:",
+        markdown([["", *names], *both]), missing(small["table"]),
+    ]  # fmt: skip
+
+
+def partition_words(found: dict[str, Any]) -> list[str]:
+    """Partitions' part of the page."""
+    if not found:
+        return []
+    names = list(dict.fromkeys(name for f in found["table"].values() for name in f))
+
+    def cell(figures: dict[str, Any]) -> str:
+        if "objective" not in figures:
+            return "–"
+        took = f" ({show(figures['cpu_seconds'])} s)" if "cpu_seconds" in figures else ""
+        return f"{figures['objective']:.6g}{took}"
+
+    rows = [[loss, *(cell(f.get(n, {})) for n in names)] for loss, f in found["table"].items()]
+    return [
+        "## Partitions", TEXT["partition"],
+        f"{found['draws']:,} draws of {found['rows']:,} rows, expected loss (CPU seconds):",
+        markdown([["", *names], *rows]), missing(found["table"]),
+    ]  # fmt: skip
 
 
 def best(table: dict[str, Any], names: list[str], key: str) -> Table:
