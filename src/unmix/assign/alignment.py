@@ -7,6 +7,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import random_generator
 from unmix.assign.drawing import draw_z
 from unmix.assign.draws import assign_draws
 from unmix.assign.matching import OPEN_MARGIN, match, verdict
@@ -187,7 +188,7 @@ def draw_assignments(
     """
     derivation = derive(model)
     stack = stack_theta(derivation, fit)
-    generator = np.random.default_rng(rng)
+    generator = random_generator(rng)
     z = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
     for block in stream(derivation, stack):
         z[block.samples] = draw_z(block.responsibility, generator)

@@ -10,11 +10,11 @@ all others streams over draws, where all against all would be N × N.
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.arguments import whole
 from unmix.assign.stream import stream
 from unmix.assign.table.tail import spread_draws
 from unmix.derive import Derivation
 from unmix.derive.theta import Stack
-from unmix.errors import UnmixError
 
 # Responsibilities (draws × obs × component) that are computed at most; beyond, draws are thinned
 # evenly. A probability known from 100 draws has a standard error of at most 0.05.
@@ -62,12 +62,11 @@ def nearest(
     UnmixError
         If ``many`` is not a number of rows.
     """
-    if isinstance(many, bool) or many != int(many) or many < 0:
-        raise UnmixError(f"neighbours is {many!r}: give a whole number, 0 or more")
+    many = whole("neighbours", many, 0)
     key = -probability
     if left_out is not None:
         key = np.where(np.arange(len(key)) == left_out, np.inf, key)
-    many = min(int(many), len(key) - (left_out is not None))
+    many = min(many, len(key) - (left_out is not None))
     if many < 1:
         return np.zeros(0, dtype=np.int64)
     border = np.partition(key, many - 1)[many - 1]

@@ -8,13 +8,13 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import share
 from unmix.assign.alignment import component_matches, stored_z
 from unmix.assign.matching import match, verdict
 from unmix.assign.quantiles import Quantiles
 from unmix.assign.stream import reference_responsibility, stream
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import Stack, stack_theta
-from unmix.errors import UnmixError
 
 
 def responsibilities(
@@ -59,8 +59,7 @@ def responsibilities(
     UnmixError
         If the fit does not belong to the model, or a row is impossible under every component.
     """
-    if not 0 < interval < 1:
-        raise UnmixError(f"interval is {interval!r}: give a share between 0 and 1, such as 0.89")
+    interval = share("interval", interval, "0.89")
     fitted = derive(model)
     derivation = fitted if new is None else fitted.on(new)
     stack = stack_theta(derivation, fit)

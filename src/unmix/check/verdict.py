@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import inf, isnan
 from typing import Literal, NamedTuple
 
-from unmix.errors import UnmixError
+from unmix.arguments import share
 
 Kind = Literal["fresh", "dependent"]
 Verdict = Literal["consistent", "inconsistent", "too little information"]
@@ -205,8 +205,7 @@ def judge(
     UnmixError
         If level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise UnmixError(f"level is {level}; give a chance of a false alarm between 0 and 1.")
+    level = share("level", level, "0.01", what="a chance of a false alarm between 0 and 1")
     outcomes = tuple(outcomes)
     made = [o for o in outcomes if o.made]
     limit = level / max(len(made), 1)

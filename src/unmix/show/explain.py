@@ -18,6 +18,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from unmix.arguments import share, whole
 from unmix.assign.labels import Labels, match_draws
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import stack_theta
@@ -83,8 +84,8 @@ def explain(
         If there is no such observation, no fit, the fit was made with another model, or the model
         cannot be derived.
     """
-    if not 0 < interval < 1:
-        raise UnmixError(f"interval is {interval}: give a probability between 0 and 1, as 0.89")
+    interval = share("interval", interval, "0.89", what="a probability between 0 and 1")
+    neighbours = whole("neighbours", neighbours, 0)
     derivation = derive(model)
     if isinstance(fit, xr.DataTree):
         require_same(derivation, str(fit.attrs.get("fingerprint", "")))

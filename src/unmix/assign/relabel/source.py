@@ -7,12 +7,14 @@ sentence that says how to give it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import random_generator
 from unmix.assign.alignment import component_matches, stored_z
 from unmix.assign.drawing import draw_z
 from unmix.assign.relabel.blocks import Block, Blocks
@@ -104,6 +106,7 @@ def from_model(
     UnmixError
         If the fit is not one of the model, or holds no draws.
     """
+    generator = random_generator(rng)
     if isinstance(fit, xr.DataTree):
         require_same(derivation, str(fit.attrs.get("fingerprint", "")))
     stack = stack_theta(derivation, fit)
@@ -119,10 +122,10 @@ def from_model(
         )
     held = given if given is not None else stored_z(derivation, fit)
 
+    @cache  # a method may ask twice, and must be given the same
     def assignments() -> NDArray:
         if held is not None:
             return held
-        generator = np.random.default_rng(rng)
         drawn = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
         for block in stream(derivation, stack):
             drawn[block.samples] = draw_z(block.responsibility, generator)

@@ -8,6 +8,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import one_of, random_generator, said
 from unmix.assign.assignment import Symmetry
 from unmix.assign.relabel.foreign import from_trace
 from unmix.assign.relabel.methods import METHODS, Found
@@ -114,6 +115,7 @@ def relabel(
         raise UnmixError("there is nothing to relabel: pass the draws, as in relabel(model, post)")
     if axes is not None and model is not None:
         raise UnmixError("the model says where its components lie: leave out axes, or the model")
+    random_generator(rng)  # refused whether or not it is needed
     source = read_source(
         model, fit, z=z, responsibility=responsibility, data=data, axes=axes, symmetry=symmetry,
         rng=rng,
@@ -263,15 +265,30 @@ def _notes(source: Source) -> tuple[str, ...]:
 
 
 def _require_known(method: str, **options: Any) -> None:
-    if method not in METHODS:
-        raise UnmixError(f"method is {method!r}: give one of {', '.join(map(repr, METHODS))}")
+    one_of("method", method, METHODS)
     for name, value in options.items():
         if value is not None and method not in _TAKES[name]:
             raise UnmixError(
                 f"{name} belongs to method {' or '.join(map(repr, _TAKES[name]))} and the method "
                 f"is {method!r}: leave it out"
             )
-    if options["start"] not in (None, "raw"):
-        raise UnmixError(f"start is {options['start']!r}: give 'raw', or leave it out")
+    start, by = options["start"], options["by"]
+    if start is not None and not (isinstance(start, str) and start == "raw"):
+        raise UnmixError(f"start is {said(start)}: give 'raw', or leave it out")
+    if by is not None and not isinstance(by, str) and not _names_a_number(by):
+        raise UnmixError(
+            f"by is {said(by)}: give the name of a parameter, or it and the index of one number in "
+            "it, such as ('mu', 0)"
+        )
     if method == "order" and options["by"] is None:
         raise UnmixError("method 'order' needs by=, the parameter that orders components")
+
+
+def _names_a_number(by: Any) -> bool:
+    """Whether it is a tuple of a name and whole numbers."""
+    return (
+        isinstance(by, tuple)
+        and len(by) > 0
+        and isinstance(by[0], str)
+        and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in by[1:])
+    )
