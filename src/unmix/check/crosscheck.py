@@ -22,6 +22,7 @@ from unmix.derive import Derivation, derive
 from unmix.derive.bare import bare
 from unmix.derive.theta import Stack, stack_theta
 from unmix.errors import UnmixError
+from unmix.infer.em_result import EMResult
 
 
 def crosscheck(
@@ -71,11 +72,16 @@ def crosscheck(
     level = share("level", level, "0.01", what="a chance of a false alarm between 0 and 1")
     generator = random_generator(rng)
     derivation = derive(model)
+    if isinstance(fit, EMResult):
+        raise UnmixError(
+            "a fit by EM is one point of θ and has no draws of z to count: sample, as in "
+            'unmix.sample(model, method="gibbs", em=fit), and check that'
+        )
     z = stored_z(derivation, fit)
     if z is None:
         raise UnmixError(
-            f"the fit holds no draws of {derivation.latent.name!r} to count: use unmix.sample, or "
-            "add unmix.draw_assignments(model, fit) to it"
+            f"the fit holds no draws of {derivation.latent.name!r} to count: use "
+            'unmix.sample(model, method="gibbs"), or add unmix.draw_assignments(model, fit) to it'
         )
     attrs = fit.attrs if isinstance(fit, xr.DataTree) else {}
     repeated = _repeated(fit, len(z))

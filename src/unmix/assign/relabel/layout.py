@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unmix.arguments import said
 from unmix.assign.assignment import Symmetry, aligned
+from unmix.assign.identity import side_by_side
 from unmix.derive.components import Components, Theta
 from unmix.errors import UnmixError
 
@@ -155,20 +156,7 @@ class Layout:
         numpy.ndarray
             Shape (sample, component of the block, number).
         """
-        parts = []
-        for name, axis in self.components.axes.items():
-            members = self.components.members[name]
-            if name in values and set(block) <= set(members):
-                slices = np.moveaxis(values[name], 1 + axis, 1)
-                slices = slices[:, [members.index(k) for k in block]]
-                parts.append(slices.reshape(len(slices), len(block), -1).astype(float))
-        for family in self.components.families:
-            if all(name in values for name in family):
-                own = np.stack([values[family[k]] for k in block], axis=1)
-                parts.append(own.reshape(len(own), len(block), -1).astype(float))
-        if not parts:
-            return np.zeros((len(next(iter(values.values()), [])), len(block), 0))
-        return np.concatenate(parts, axis=-1)
+        return side_by_side(self.components, values, block)
 
 
 def aligned_z(z: NDArray, permutation: NDArray[np.int64]) -> NDArray:

@@ -23,7 +23,7 @@ from unmix.assign.relabel.layout import Layout
 from unmix.assign.relabel.reading import read_z, rows
 from unmix.assign.stream import draw_responsibility, likeliest_draw, stream
 from unmix.derive import Derivation
-from unmix.derive.components import Theta
+from unmix.derive.components import Components, Theta
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
@@ -60,6 +60,8 @@ class Source:
         Permutations that the fit holds already, (sample, component); None where it holds none.
     fingerprint
         The fit's own; empty where it has none.
+    told_by
+        The parameters by which heaps are told apart, where others are computed from them.
     """
 
     layout: Layout
@@ -76,6 +78,7 @@ class Source:
     at: Callable[[Any], NDArray[np.float64]] | None = None
     stored: NDArray[np.int64] | None = None
     fingerprint: str = ""
+    told_by: Components | None = None
 
     @property
     def samples(self) -> int:
@@ -155,6 +158,7 @@ def from_model(
         at=at,
         stored=component_matches(derivation, fit, len(stack))[0],
         fingerprint=str(getattr(fit, "attrs", {}).get("fingerprint", "")),
+        told_by=derivation.components,
     )  # fmt: skip
 
 

@@ -103,6 +103,8 @@ def assignments(
         them as ``z``.
     to
         A ``.csv`` or ``.parquet`` file to write piece by piece, without the whole table in memory.
+        In CSV, text that a spreadsheet would run as a formula (beginning with = + - @, a tab or a
+        line break, and no number) has an apostrophe before it, which `unmix fit` takes away again.
     overwrite
         Whether a file that is there may be replaced.
     id
