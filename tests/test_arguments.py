@@ -173,3 +173,11 @@ def test_whole_numbers_may_come_from_anywhere():
     for none in (True, np.bool_(1), "3", None, 10**400, 3j, [3], np.nan):
         refuse("^n is ", arguments.whole, "n", none)
     refuse("…: give", arguments.whole, "n", list(range(100)))
+
+
+def test_a_fit_by_em_names_what_to_check_instead():
+    from unmix import EMResult
+
+    fit = object.__new__(EMResult)
+    refuse(r'^a fit by EM is .* unmix\.sample\(model, method="gibbs", em=fit\)',
+           unmix.crosscheck, built("normal"), fit)  # fmt: skip

@@ -160,10 +160,11 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
 def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
     """All that draws from a right rule are good for."""
     import unmix
+    from unmix.assign.aligned_table import aligned_table
     from unmix.show import tables
 
     with work.stage("summarising the draws"):
-        summary, matched = _summary(work, post)
+        summary, matched = aligned_table(work.model, post)
     matching = Text(f"components: {matched}", style="dim")
     work.show("Parameters by MCMC", tables.posterior_table(summary), matching)
     responsibilities = _rows(work, post)
@@ -268,20 +269,6 @@ def _open_up(work: Work, fit: Any, responsibilities: "xr.Dataset", row: int) -> 
     work.show(f"{which}, {title}")
     say(work.console, str(explanation))
     work.console.print()
-
-
-def _summary(work: Work, post: "xr.DataTree") -> "tuple[pd.DataFrame, str]":
-    """What ArviZ says of each number in θ that moves; and how components were matched first."""
-    import pandas as pd
-
-    import unmix
-    from unmix.assign.convergence import never_move, of_arviz
-
-    theta = unmix.align(work.model, post)
-    summary = pd.concat([of_arviz(theta[[name]]) for name in theta.data_vars])
-    values = [v.transpose("chain", "draw", ...).to_numpy() for v in theta.data_vars.values()]
-    words = [*never_move(values, theta["chain"].to_numpy().tolist()), theta.attrs["alignment"]]
-    return summary[summary["sd"] > 0], "; ".join(words)
 
 
 def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
