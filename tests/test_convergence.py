@@ -71,16 +71,20 @@ def test_one_draw_is_not_standing_still():
     assert still(np.array([[1.0, 1.0 + 4e-16]])).all()
 
 
-def stats(log_likelihood):
+def stats(log_likelihood, theta=True):
     values = np.asarray(log_likelihood)
     free = xr.Dataset(
         dict.fromkeys(("log_likelihood", "concentration"), (("chain", "draw"), values)),
         coords={"chain": range(len(values))},
     )
     aligned = xr.Dataset(attrs={"identified": 1})
-    return xr.DataTree.from_dict(
-        {"/": xr.Dataset(attrs={"interrupted": 0}), "sample_stats": free, "alignment": aligned}
-    )
+    groups = {
+        "/": xr.Dataset(attrs={"interrupted": 0}),
+        "posterior": draws(0, 0) if theta else xr.Dataset(),
+        "sample_stats": free,
+        "alignment": aligned,
+    }
+    return xr.DataTree.from_dict(groups)
 
 
 def test_sampling_names_the_cause():
@@ -96,6 +100,12 @@ def test_sampling_names_the_cause():
         with pytest.warns(unmix.UnmixWarning, match=words) as said:
             say_aloud(stats(values), 200)
         assert len(said) == 1
+
+
+def test_nothing_moves_where_there_is_nothing_to_move():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        say_aloud(stats(np.ones((2, 200)), theta=False), 200)
 
 
 # -- without a model, and the mixture's moments ----------------------------------------------------

@@ -72,9 +72,10 @@ def mixture_moments(
 def _features(derivation: Derivation, name: str, d: int) -> list[str]:
     """Names of a variable's columns: its own, or with the feature's label."""
     model = derivation.model
-    dims = model.named_vars_to_dims.get(name) or ()
+    dims: tuple[str | None, ...] = tuple(model.named_vars_to_dims.get(name) or ())
     ndim = np.ndim(derivation.data[derivation.opened.observed[name]].data)
     if d == 1 and ndim < 2:
         return [name]
-    labels = model.coords.get(dims[-1]) if len(dims) == ndim and dims[-1] is not None else None
+    last = dims[-1] if len(dims) == ndim else None
+    labels = None if last is None else model.coords.get(last)
     return [f"{name}, {label}" for label in (labels if labels is not None else range(d))]

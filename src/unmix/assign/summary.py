@@ -180,7 +180,7 @@ def _summarise(
         identified = relabelling.identified
         flags = [relabelling.sentence, *relabelling.notes]
     labelled = [n for n in (*layout.moved, *layout.computed) if n in raw]
-    all_that_moves = [n for n in layout.moved if n in raw] or list(raw.data_vars)
+    all_that_moves = [n for n in layout.moved if n in raw] or list(map(str, raw.data_vars))
     flags[:0] = never_move(
         [raw[n].transpose("chain", "draw", ...).values for n in all_that_moves],
         raw["chain"].values.tolist(),

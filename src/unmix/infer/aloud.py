@@ -83,7 +83,8 @@ def say_aloud(tree: xr.DataTree, draws: int) -> None:
             f"{found[0]:.3f}, on quantities that labels cannot change): draw more",
             UnmixWarning, stacklevel=3,
         )  # fmt: skip
-    for sentence in _stuck(stats):
+    # Where θ holds nothing, nothing could move.
+    for sentence in _stuck(stats) if len(tree["posterior"].data_vars) else ():
         warnings.warn(sentence, UnmixWarning, stacklevel=3)
     if not tree["alignment"].attrs["identified"]:
         warnings.warn(

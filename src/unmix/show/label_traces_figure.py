@@ -106,9 +106,9 @@ def _parameter(
     if parameter is None:
         # Weights of an overfitted mixture are small and alike; where components lie tells more.
         parameter = next((n for n in there if raw[n].dtype.kind == "f" and n != "w"), there[0])
-    pair = parameter if isinstance(parameter, tuple) else (parameter, None)
-    at_good = len(pair) == 2 and (pair[1] is None or isinstance(pair[1], int | np.integer))
-    if not at_good or isinstance(pair[1], bool):
+    pair: tuple[Any, ...] = parameter if isinstance(parameter, tuple) else (parameter, None)
+    good = len(pair) == 2 and (pair[1] is None or isinstance(pair[1], int | np.integer))
+    if not good or isinstance(pair[1], bool):
         raise UnmixError(
             f"parameter is {said(parameter)}: give a name, or one and the position of a number in "
             "it, such as ('mu', 1)"
