@@ -23,6 +23,7 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
+from unmix.arguments import whole
 from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
@@ -72,8 +73,7 @@ def gaussian(
         the rows cannot carry.
     """
     rows = as_rows(x)
-    if isinstance(components, bool) or components != int(components) or components < 1:
-        raise UnmixError(f"components is {components!r}: give a whole number, 1 or more")
+    components = whole("components", components)
     if components > len(rows.values):
         raise UnmixError(
             f"components is {components} but there are only {len(rows.values)} rows: give at most "
@@ -81,7 +81,6 @@ def gaussian(
         )
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
-    components = int(components)
     values = rows.values
     low, high = values.min(axis=0), values.max(axis=0)
     centre = (low + high) / 2 if centre is None else centre

@@ -51,6 +51,8 @@ def page(scratch: Path) -> Page:
         stack.enter_context(mock.patch.object(unmix, "em", partial(unmix.em, progress=False)))
         stack.enter_context(warnings.catch_warnings())
         # R-hat below 1.01 takes more draws than these.
-        warnings.filterwarnings("ignore", "chains disagree", unmix.UnmixWarning)
+        warnings.filterwarnings(
+            "ignore", "chains disagree|too few effective draws to tell", unmix.UnmixWarning
+        )
         ran = list(script.outputs(text, names))
     return Page(text, [block for block, _ in ran], [printed for _, printed in ran], names)

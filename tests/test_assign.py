@@ -10,7 +10,8 @@ from registry import built, derived
 import unmix
 from unmix.assign import quantiles
 from unmix.assign.drawing import draw_z
-from unmix.assign.matching import match, verdict
+from unmix.assign.identity import verdict
+from unmix.assign.matching import match
 from unmix.derive import bayes
 from unmix.derive.latent import z_dtype
 
@@ -144,8 +145,13 @@ def test_components_that_cannot_be_told_apart_are_said_to_be():
 
 
 def test_verdict_sentences():
-    assert verdict(np.ones(10), symmetric=False)[0]
-    assert not verdict(np.zeros(10), symmetric=True)[0]
+    assert verdict({"open": 0.1, "tied": 0.0, "moved": 1.0}, "a pivot") == (
+        True,
+        "aligned to a pivot; in 10.0 % of the draws a swap would cost less than 10 % of the two "
+        "components' agreement, in 0.0 % of the draws another permutation is as good",
+    )
+    for against in ("open", "tied", "not a permutation"):
+        assert not verdict({against: 0.11}, "a pivot")[0]
 
 
 # -- averages --------------------------------------------------------------------------------------

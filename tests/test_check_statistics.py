@@ -741,3 +741,26 @@ def test_the_weights_identity_refuses_what_it_cannot_use(gibbs_run):
         dirichlet_identity(w, w, [1.0, 0.0])
     one = dirichlet_identity(np.ones((4, 500, 1)), np.full((4, 500, 1), 60.0), [1.0])
     assert not one.outcome.made
+
+
+@pytest.mark.parametrize(
+    ("effect", "reference", "words"),
+    [
+        (np.inf, "nothing was in doubt", "more draws would not change that"),
+        (np.inf, "chains too short: autocorrelation over 40 draws", "take longer chains"),
+        (0.5, "z", "take some 7 times the draws"),  # (0.5 / 0.2)² = 6.25
+        (30.0, "z", "more draws would not help"),  # (30 / 0.2)² = 22,500
+    ],
+)
+def test_too_little_says_of_what(effect, reference, words):
+    from unmix.check.verdict import TestOutcome, judge
+
+    p = np.nan if effect == np.inf else 0.5
+    found = judge(
+        [TestOutcome("log-score", 0.0, p, reference, 1, "")],
+        kind="dependent", smallest_effect=effect, from_table=True,
+    )  # fmt: skip
+    assert found.verdict == "too little information"
+    assert words in found.reason
+    if "more draws" in words:
+        assert "take" not in found.reason

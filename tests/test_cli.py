@@ -551,3 +551,13 @@ def test_the_recipe_in_a_saved_fit_is_json(fitted):
     folder, _, _ = fitted
     attrs = io.load_tree(folder / "out" / "em.nc").attrs
     assert json.loads(attrs["model_arguments"])["components"] == 2
+
+
+def test_a_number_explains_the_row_at_that_position(fitted, run):
+    folder, _, x = fitted
+    done = run("explain", str(folder / "out" / "em.nc"), "--obs", "3")
+    assert done.exit_code == 0
+    said = " ".join(done.stdout.split())
+    assert f"x = {x['waiting'].iloc[3]}" in said
+    assert "No row is labelled 3, so this is the row at position 3, counted from 0" in said
+    assert "labelled eruption 3" in said

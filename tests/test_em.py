@@ -303,11 +303,12 @@ def _without(theta, name):
 
 def test_redundant_parameters_are_counted_aloud():
     """Two free logits for one weight: their sum changes nothing."""
+    # Before the block: a model of the registry that is built within it would become part of it.
+    x = derived("normal").data[derived("normal").opened.observed["x"]].data
     with pm.Model() as model:
         logit = pm.Normal("logit", 0, 1, shape=2)
         mu = pm.Normal("mu", 0, 2, shape=2)
         z = pm.Categorical("z", pm.math.softmax(logit), shape=12)
-        x = derived("normal").data[derived("normal").opened.observed["x"]].data
         pm.Normal("x", mu[z], 1.0, observed=x)
     assert (
         "1 combination of parameters"

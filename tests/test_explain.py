@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from math import inf, nan
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
@@ -434,6 +435,21 @@ def test_a_label_may_come_as_text(waiting):
 def test_what_cannot_be_explained(waiting, ask, sentence):
     with pytest.raises(unmix.UnmixError, match=sentence):
         explain(waiting, THETA, **ask)
+
+
+def test_a_number_is_an_id_first_and_then_a_position():
+    x = np.array([1.0, 2.0, 8.0, 9.0])
+    model = unmix.models.gaussian(pd.Series(x, index=["a", "2", "c", "d"]), 2)
+    theta = {"w": [0.5, 0.5], "mu": [1.5, 8.5], "sigma": [1.0, 1.0]}
+    for ask, row, said in (("2", 1, ""), (2, 1, ""), ("3", 3, "position 3"), (0, 0, "position 0")):
+        found = explain(model, theta, obs=ask)
+        assert dict(found.data) == {"x": f"{x[row]:g}"}
+        notes = " ".join(found.notes)
+        assert ("counted from 0" in notes) == bool(said)
+        assert said in notes
+    for ask in ("4", -1, "-1", True, 1.0, "1.0", "²"):
+        with pytest.raises(unmix.UnmixError, match="there is no observation"):
+            explain(model, theta, obs=ask)
 
 
 def test_without_a_fit(waiting):

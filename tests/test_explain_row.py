@@ -239,16 +239,41 @@ def test_neighbours_are_those_of_the_whole_matrix(normal, row):
     stack = stack_theta(derived("normal"), raw)
     r = responsibilities_of("normal", stack)
     matrix = np.einsum("snk,smk->nm", r, r) / len(r)
-    found, used = co_assignment(derived("normal"), stack, r[:, row])
+    found, apart, used = co_assignment(derived("normal"), stack, r[:, row])
     assert used == 40
     np.testing.assert_allclose(found, matrix[row], rtol=1e-12)
+    own = np.diag(matrix)
+    squared = own[row] + own - 2 * matrix[row]
+    np.testing.assert_allclose(apart**2, squared, atol=1e-13)  # of differences of ones
     near = explain(model, raw, obs=row, neighbours=4).neighbours
-    order = [j for j in np.argsort(-matrix[row], kind="stable") if j != row][:4]
+    order = [j for j in np.argsort(squared, kind="stable") if j != row][:4]
     assert near["obs"].values.tolist() == order
     np.testing.assert_allclose(near, matrix[row][order], rtol=1e-12)
+    np.testing.assert_allclose(near["distance"] ** 2, squared[order], atol=1e-13)
     for mutant in NEIGHBOURS.values():
         with pytest.raises(AssertionError):
             np.testing.assert_allclose(mutant(r, row), matrix[row], rtol=1e-12)
+
+
+def test_neighbours_of_a_doubtful_row_are_doubtful():
+    """Components at -2 and 2: rows about 0 are in doubt, and alike; sure rows are not like them."""
+    x = np.array([-2.5, -2.0, -0.1, 0.0, 0.15, 2.0, 2.5])
+    with pm.Model() as model:
+        mu = pm.Normal("mu", 0, 3, shape=2)
+        z = pm.Categorical("z", [0.5, 0.5], shape=7)
+        pm.Normal("x", mu[z], 1, observed=x)
+    for theta in ({"mu": [-2.0, 2.0]}, {"mu": np.array([[-2.1, 2.0], [2.0, -1.9]])}):
+        assert explain(model, theta, obs=3, neighbours=2).neighbours["obs"].values.tolist() == [
+            2,
+            4,
+        ]
+        # Seen to matter: the sure rows have the larger probability of one component with row 4.
+        near = explain(model, theta, obs=4, neighbours=6).neighbours
+        assert float(near.sel(obs=6)) > float(near.sel(obs=3))
+        assert near["obs"].values.tolist()[:2] == [3, 2]
+        sure = explain(model, theta, obs=0, neighbours=6).neighbours
+        assert sure["obs"].values.tolist() == [1, 2, 3, 4, 5, 6]
+        assert np.all(np.diff(sure.values) < 0)
 
 
 def test_neighbours_of_a_new_row_are_rows_of_the_fit(normal):
@@ -290,7 +315,7 @@ def test_co_assignment_is_the_enumerated_posterior():
     r = derivation.bayes(stack.values).responsibility
     at = 0
     for i in range(10):
-        found, _ = co_assignment(derivation, stack, r[:, i])
+        found, _, _ = co_assignment(derivation, stack, r[:, i])
         for j in range(i + 1, 10):
             own = (r[:, i] * r[:, j]).sum(axis=1)
             # 5 standard errors of 4,000 independent draws, 45 pairs: false alarms 3e-5.
@@ -300,7 +325,7 @@ def test_co_assignment_is_the_enumerated_posterior():
 
 
 def test_nearest_takes_rows_in_order():
-    p = np.array([0.5, 0.9, 0.5, 0.9, 0.1])
+    p = 1 - np.array([0.5, 0.9, 0.5, 0.9, 0.1])
     assert nearest(p, 3).tolist() == [1, 3, 0]
     assert nearest(p, 2, left_out=1).tolist() == [3, 0]
     assert nearest(p, 9, left_out=4).tolist() == [1, 3, 0, 2]

@@ -15,9 +15,9 @@ from truth import SHARED
 
 import unmix
 from unmix.assign import assignment, label_free
+from unmix.assign.pointprocess import not_permutations
 from unmix.assign.relabel import databased, ecr, order, pra, reference
 from unmix.assign.relabel.blocks import mean_responsibility, renamed_sum
-from unmix.assign.relabel.pointprocess import not_permutations
 from unmix.assign.relabel.stephens import stephens
 from unmix.derive.theta import stack_theta
 
@@ -975,3 +975,50 @@ def test_dims_of_a_foreign_trace_may_come_in_any_order(features):
     assert moved["mu"].transpose(*trace["mu"].dims).equals(expected["mu"])
     shuffled = found.apply(trace.isel(component=[1, 2, 0]))
     assert shuffled.sel(component=list("abc"))["w"].equals(expected["w"])
+
+
+def as_arrays(dataset):
+    """A trace as programs without xarray hand it over."""
+    return {name: value.values for name, value in dataset.data_vars.items()}
+
+
+def test_a_plain_dict_of_draws_is_a_trace(switching):
+    model, tree, _ = switching
+    posterior = tree["posterior"].to_dataset()
+    plain, z = as_arrays(posterior), tree["assignments"]["z"].values
+    for given in ({"model": model}, {"axes": {"w": "w_dim_0", "rate": "rate_dim_0"}}):
+        options = {"method": "order", "by": "rate", **given}
+        found = unmix.relabel(fit=plain, **options)
+        expected = unmix.relabel(model, posterior, method="order", by="rate")
+        np.testing.assert_array_equal(found.flat_permutation(), expected.flat_permutation())
+        turned = found.apply(plain)
+        np.testing.assert_array_equal(turned["rate"], expected.apply(posterior)["rate"])
+        assert turned["rate"].dims[:2] == ("chain", "draw")
+        np.testing.assert_array_equal(found.undo(turned)["rate"], plain["rate"])
+        with pytest.raises(unmix.UnmixError, match="holds 'relabelling' already"):
+            found.apply(turned)
+    both = unmix.relabel(fit={**plain, "z": z}, z="z", axes={"rate": "rate_dim_0", "w": "w_dim_0"},
+                         method="ecr-iterative-1")  # fmt: skip
+    assert both.apply({**plain, "z": z})["z"].shape == z.shape
+    table = unmix.summary(model, plain, method="order", by="rate").table
+    assert table.loc["rate[0]", "mean"] < table.loc["rate[1]", "mean"]
+    with pytest.raises(unmix.UnmixError, match=r"the same draws first, \(chain, draw, …\)"):
+        unmix.relabel(fit={**plain, "w": plain["w"][:1]}, axes={"rate": "rate_dim_0"})
+
+
+def test_one_verdict_for_every_verb(switching):
+    """Rows and parameters both have a word in it, whoever asks."""
+    model, tree, _ = switching
+    posterior = tree["posterior"].to_dataset().copy(deep=True)
+    rng = np.random.default_rng(1)
+    posterior["rate"].values[:] = np.exp(rng.normal(np.log(5), 1.0, posterior["rate"].shape))
+    one = unmix.relabel(model, posterior, method="reference")
+    heaps = f"in {100 * one.shares['not a permutation']:.1f} % of the draws components do not fall"
+    swaps = f"in {100 * one.shares['open']:.1f} % of the draws a swap would cost less"
+    r, theta = unmix.responsibilities(model, posterior), unmix.align(model, posterior)
+    attrs = [r.attrs, theta.attrs, {"identified": one.identified, "alignment": one.sentence}]
+    for found in attrs:
+        assert not found["identified"]
+        assert found["alignment"].startswith("not identified: in ")
+        assert heaps in found["alignment"]
+        assert swaps in found["alignment"]

@@ -93,8 +93,13 @@ def test_posterior_marks_what_has_not_converged():
     assert "!" not in cells(text, "w[0]")
     assert " ".join(cells(text, "mu[0]")).count("!") == 2  # 120 effective draws; r_hat 1.02
     assert "89 % from" in text
-    assert "have not agreed" in " ".join(text.split())
-    assert "have not agreed" not in words(tables.posterior_table(SUMMARY.iloc[:1]))
+    said = " ".join(text.split())
+    assert "chains have not come to agree on this number" in said
+    assert "draws follow each other closely" in said
+    assert "labels" not in said  # components are matched before the table is made
+    assert "!" not in words(tables.posterior_table(SUMMARY.iloc[:1]))
+    few = SUMMARY.assign(r_hat=1.0)
+    assert "agree" not in words(tables.posterior_table(few))
 
 
 def test_posterior_in_a_narrow_terminal_loses_no_number():

@@ -362,7 +362,7 @@ def test_four_components_are_right_or_said_to_be_unsettled():
         "largest sigma": score(sigma.max(-1), reference.largest_sigma),
     }
     print(scores, said)
-    if any("chains disagree" in sentence for sentence in said):
+    if any("chains disagree" in s or "too few effective draws" in s for s in said):
         series = (log_likelihood, squares, sigma.max(-1))
         assert min(float(az.ess(v, method="mean")) for v in series) < 400
     else:

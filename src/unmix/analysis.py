@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from unmix.infer import EMResult
 
 
+# A row that is of one component with more than this probability is not in doubt.
+SURE = 0.99
+
+
 @dataclass(frozen=True)
 class Work:
     """What every stage needs: the rows, their model, what was asked for, and where to tell."""
@@ -156,10 +160,11 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
 def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
     """All that draws from a right rule are good for."""
     import unmix
+    from unmix.assign.aligned_table import aligned_table
     from unmix.show import tables
 
     with work.stage("summarising the draws"):
-        summary, matched = _summary(work, post)
+        summary, matched = aligned_table(work.model, post)
     matching = Text(f"components: {matched}", style="dim")
     work.show("Parameters by MCMC", tables.posterior_table(summary), matching)
     responsibilities = _rows(work, post)
@@ -257,21 +262,13 @@ def _open_up(work: Work, fit: Any, responsibilities: "xr.Dataset", row: int) -> 
     with work.stage("opening up one row"):
         explanation = unmix.explain(work.model, fit, obs=label)
     title = printable(label) if isinstance(label, str) else str(label)
-    work.show(f"The row most in doubt, {title}")
+    r = explanation.table["responsibility"]
+    r = r.sel(summary="mean") if "summary" in r.dims else r
+    sure = float(r.max()) > SURE
+    which = "No row is in doubt; the least sure" if sure else "The row most in doubt"
+    work.show(f"{which}, {title}")
     say(work.console, str(explanation))
     work.console.print()
-
-
-def _summary(work: Work, post: "xr.DataTree") -> "tuple[pd.DataFrame, str]":
-    """What ArviZ says of each number in θ that moves; and how components were matched first."""
-    import arviz as az
-    import xarray as xr
-
-    import unmix
-
-    theta = unmix.align(work.model, post)
-    summary = az.summary(xr.DataTree.from_dict({"posterior": theta}))
-    return summary[summary["sd"].astype(float) > 0], str(theta.attrs["alignment"])
 
 
 def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:

@@ -159,7 +159,9 @@ def fit(
 @app.command()
 def explain(
     fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
-    obs: Annotated[str, typer.Option(help="The row: its id, or its number counted from 0.")],
+    obs: Annotated[
+        str, typer.Option(help="The row: its id; where none is that, its number counted from 0.")
+    ],
     logs: Annotated[bool, typer.Option("--logs", help="Show natural logarithms.")] = False,
     features: Annotated[bool, typer.Option("--features", help="Which pull it where.")] = False,
     neighbours: Annotated[int, typer.Option(help="So many rows most like it.")] = 0,
@@ -194,8 +196,8 @@ def check(
 
     if isinstance(loaded, unmix.EMResult):
         raise UnmixError(
-            f"{printable(fit, 200)} is a fit by EM, which draws no z to count: check one by nuts "
-            "or pymc"
+            f"{printable(fit, 200)} is a fit by EM, which draws no z to count: check one "
+            "that was sampled, as by unmix fit --method gibbs"
         )
     console = terminal()
     with warnings_to(console):

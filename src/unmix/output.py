@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from unmix.csv_text import guarded_frame
 from unmix.errors import UnmixError
 from unmix.printable import printable
 
@@ -109,4 +110,4 @@ class OutputFolder:
 
     def assignments(self, table: "pd.DataFrame") -> None:
         """Write what `unmix.assignments` says of each row as ``assignments.csv``."""
-        self.write("assignments.csv", lambda path: table.to_csv(path))
+        self.write("assignments.csv", lambda path: guarded_frame(table).to_csv(path))

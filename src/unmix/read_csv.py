@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from unmix.csv_text import unguarded
 from unmix.errors import UnmixError
 from unmix.printable import printable
 from unmix.table_columns import MISSING, choose, finish, nothing_left, row_names, tidy
@@ -187,7 +188,7 @@ def _header(
     _, header = next(records, (0, []))
     if not header:
         raise UnmixError(f"{where} is empty: it needs a header line and rows")
-    names = [tidy(cell) for cell in header]
+    names = [unguarded(tidy(cell)) for cell in header]
     if len(names) == 1 and (named is None or names[0] not in named):
         for sign, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
             if sign in header[0]:
@@ -224,6 +225,6 @@ def _read_lines(
         for column, j in zip(columns, chosen, strict=True):
             column.add([row[j] for row in rows], lines)
         if ids is not None:
-            texts.extend((line, row[ids].strip()) for line, row in batch)
+            texts.extend((line, unguarded(row[ids].strip())) for line, row in batch)
         n_rows += len(batch)
     return n_rows, texts

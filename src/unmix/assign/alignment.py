@@ -7,9 +7,11 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import random_generator
 from unmix.assign.drawing import draw_z
 from unmix.assign.draws import assign_draws
-from unmix.assign.matching import OPEN_MARGIN, match, verdict
+from unmix.assign.identity import identity
+from unmix.assign.matching import OPEN_MARGIN, match
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
@@ -158,7 +160,7 @@ def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:
     moved = derivation.components.permute(stack.values, permutation)
     shaped = {n: v.reshape(*stack.shape, *v.shape[1:]) for n, v in moved.items()}
     result = as_dataset(derivation, shaped, stack.dims).assign_coords(stack.coords)
-    identified, sentence = verdict(np.asarray(margin), derivation.components.symmetric)
+    identified, sentence = identity(derivation, fit, permutation, np.asarray(margin))
     result.attrs = {"identified": int(identified), "alignment": sentence}
     return result
 
@@ -187,7 +189,7 @@ def draw_assignments(
     """
     derivation = derive(model)
     stack = stack_theta(derivation, fit)
-    generator = np.random.default_rng(rng)
+    generator = random_generator(rng)
     z = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
     for block in stream(derivation, stack):
         z[block.samples] = draw_z(block.responsibility, generator)

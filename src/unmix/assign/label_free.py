@@ -7,6 +7,7 @@ and its effective sample size mean something even where labels do not:
 - the entropy of the responsibilities, a mean over rows, in nats;
 - the shares of the rows, :math:`\frac1N \sum_i r_{ik}`, sorted: the smallest, …, the largest; and
   their concentration, the sum of their squares;
+- mean and variance of each feature of the mixture (`unmix.assign.moments`);
 - how many components have a row, :math:`K_+`;
 - each parameter that has one number for a component, sorted: order statistics, not components.
 """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.alignment import component_matches
 from unmix.assign.draws import assign_draws
-from unmix.assign.matching import verdict
+from unmix.assign.identity import DECLARED, identity
 from unmix.derive import Derivation
 from unmix.derive.theta import stack_theta
 
@@ -49,12 +49,12 @@ def match_draws(fitted: Derivation, fit: Any, samples: int | None) -> Labels:
     if samples is None:
         return Labels(same, True, "")
     if not fitted.components.symmetric:
-        return Labels(same, *verdict(np.ones(samples), symmetric=False))
+        return Labels(same, True, DECLARED)
     permutation, margin = component_matches(fitted, fit, samples)
     if permutation is None or margin is None:
         found = assign_draws(fitted, stack_theta(fitted, fit), None)
         permutation, margin = found.permutation, found.margin
-    return Labels(permutation, *verdict(margin, symmetric=True))
+    return Labels(permutation, *identity(fitted, fit, permutation, margin))
 
 
 def labels_of_rows(given: Any) -> NDArray | None:

@@ -63,20 +63,3 @@ def match(
     agreement = np.matmul(reference.T, responsibility)
     permutation = best_permutations(-agreement, symmetry)
     return Matches(permutation, swap_margin(agreement, permutation, symmetry))
-
-
-def verdict(margin: NDArray[np.float64], symmetric: bool) -> tuple[bool, str]:
-    """Whether components keep their identity over draws, and a sentence that says so."""
-    if not symmetric:
-        return True, "labels come from the declaration: no two components are exchangeable"
-    open_share = float(np.mean(margin < OPEN_MARGIN))
-    if open_share > OPEN_SHARE:
-        return False, (
-            f"not identified: in {100 * open_share:.0f} % of the draws swapping two components "
-            f"would cost less than {100 * OPEN_MARGIN:.0f} % of the agreement with the reference, "
-            "so components cannot be told apart over draws: use fewer, or label-free answers"
-        )
-    return True, (
-        "matched to a reference within the model's symmetry; in "
-        f"{100 * open_share:.1f} % of the draws another labelling would do nearly as well"
-    )

@@ -8,13 +8,14 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import share
 from unmix.assign.alignment import component_matches, stored_z
-from unmix.assign.matching import match, verdict
+from unmix.assign.identity import identity
+from unmix.assign.matching import match
 from unmix.assign.quantiles import Quantiles
 from unmix.assign.stream import reference_responsibility, stream
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import Stack, stack_theta
-from unmix.errors import UnmixError
 
 
 def responsibilities(
@@ -59,8 +60,7 @@ def responsibilities(
     UnmixError
         If the fit does not belong to the model, or a row is impossible under every component.
     """
-    if not 0 < interval < 1:
-        raise UnmixError(f"interval is {interval!r}: give a share between 0 and 1, such as 0.89")
+    interval = share("interval", interval, "0.89")
     fitted = derive(model)
     derivation = fitted if new is None else fitted.on(new)
     stack = stack_theta(derivation, fit)
@@ -101,7 +101,7 @@ def _over_draws(
     overlap = np.zeros(n)
     counts = np.zeros((n, k), dtype=np.int64)
     quantiles = Quantiles(samples, n, k)
-    margins = []
+    margins, orders = [], []
     for block in stream(derivation, stack):
         r = block.responsibility
         if permutation is None:
@@ -109,6 +109,7 @@ def _over_draws(
             found = match(r, reference, derivation.components.symmetry)
             order = found.permutation
             margins.append(found.margin)
+            orders.append(order)
         else:
             order = permutation[block.samples]
         overlap += bayes.entropy(r).sum(axis=0)
@@ -146,8 +147,8 @@ def _over_draws(
     }
     result = _dataset(derivation, cells, rows)
     if permutation is None:
-        margin = np.concatenate(margins)
-    identified, sentence = verdict(np.asarray(margin), derivation.components.symmetric)
+        margin, permutation = np.concatenate(margins), np.concatenate(orders)
+    identified, sentence = identity(fitted, fit, permutation, np.asarray(margin))
     result.attrs = {
         "identified": int(identified),
         "alignment": sentence,

@@ -16,8 +16,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.assign.alignment import stored_z
+from unmix.assign.convergence import never_move, of_arviz
+from unmix.assign.doubts import WITHOUT_MODEL, doubts
 from unmix.assign.label_free import occupied, of_responsibilities, order_statistics
+from unmix.assign.moments import mixture_moments
 from unmix.assign.relabel.applying import GROUP
+from unmix.assign.relabel.arrays import with_dims
 from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
@@ -25,9 +29,6 @@ from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
 from unmix.derive import Derivation, derive
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
-
-# Vehtari et al. 2021, Bayesian Analysis 16:667.
-R_HAT, ESS = 1.01, 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def summary(
     ----------
     model
         The declared mixture; found in the ``with`` block when left out. For the trace of another
-        program give ``axes`` instead.
+        program give ``axes`` instead; a flag then says what cannot be known without a model.
     fit
         The draws. They stay as they are.
     relabelling
@@ -123,6 +124,7 @@ def summary(
     derivation = None
     if "axes" not in how and (model is not None or in_a_model()):
         derivation = derive(model)
+    fit = with_dims(fit, {} if derivation is None else derivation.dims)
     dataset = theta_dataset(fit)
     if derivation is None:
         layout = _foreign_layout(dataset, how)
@@ -178,11 +180,18 @@ def _summarise(
         identified = relabelling.identified
         flags = [relabelling.sentence, *relabelling.notes]
     labelled = [n for n in (*layout.moved, *layout.computed) if n in raw]
+    all_that_moves = [n for n in layout.moved if n in raw] or list(map(str, raw.data_vars))
+    flags[:0] = never_move(
+        [raw[n].transpose("chain", "draw", ...).values for n in all_that_moves],
+        raw["chain"].values.tolist(),
+    )
     shown = aligned if identified else aligned.drop_vars(labelled)
-    free = _label_free(derivation, fit, dataset, layout, how)
+    free, missing = _label_free(derivation, fit, dataset, layout, how)
     table, label_free = _table(shown), _table(free)
     diagnostics = _diagnostics(raw[labelled], aligned[labelled], label_free)
-    flags += _doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
+    flags += missing
+    flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
+    flags = list(dict.fromkeys(flags))  # a relabelling says of its draws what is said here
     return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling)
 
 
@@ -192,16 +201,18 @@ def _label_free(
     dataset: xr.Dataset,
     layout: Layout,
     how: dict[str, Any],
-) -> xr.Dataset:
-    """Label-free numbers of every draw, dims (chain, draw)."""
+) -> tuple[xr.Dataset, list[str]]:
+    """Label-free numbers of every draw, dims (chain, draw); and what is left out of them."""
     from unmix.assign.relabel.foreign import lead_of
     from unmix.assign.relabel.reading import read_z
 
     lead = lead_of(dataset, layout)
     found: dict[str, NDArray] = {}
-    z = None
+    z, missing = None, WITHOUT_MODEL
     if derivation is not None:
-        found |= of_responsibilities(derivation, stack_theta(derivation, fit))
+        stack = stack_theta(derivation, fit)
+        moments, missing = mixture_moments(derivation, stack)
+        found |= of_responsibilities(derivation, stack) | moments
         z = stored_z(derivation, fit)
     if z is None and how.get("z") is not None:
         z = read_z(fit, how["z"], lead, layout.components.n_components)
@@ -215,7 +226,7 @@ def _label_free(
         }  # fmt: skip
         for column, numbers in columns.items():
             variables[column] = (tuple(lead), numbers.reshape(tuple(lead.values())))
-    return _chains(xr.Dataset(variables))
+    return _chains(xr.Dataset(variables)), [missing] if missing else []
 
 
 def _chains(dataset: xr.Dataset) -> xr.Dataset:
@@ -229,14 +240,8 @@ def _chains(dataset: xr.Dataset) -> xr.Dataset:
 
 def _table(dataset: xr.Dataset) -> pd.DataFrame:
     """`arviz.summary`, a variable at a time: it mixes rows up where two have a dim in common."""
-    import arviz as az  # here, because it takes a second
-
-    parts = []
-    with np.errstate(invalid="ignore", divide="ignore"):  # R-hat of what never moves is 0/0
-        for name in dataset.data_vars:
-            tree = xr.DataTree.from_dict({"posterior": dataset[[name]]})
-            parts.append(az.summary(tree, round_to="none"))
-    return pd.concat(parts).astype(float) if parts else pd.DataFrame()
+    parts = [of_arviz(dataset[[name]]) for name in dataset.data_vars]
+    return pd.concat(parts) if parts else pd.DataFrame()
 
 
 _DIAGNOSTICS = ["r_hat", "ess_bulk", "ess_tail"]
@@ -250,35 +255,6 @@ def _diagnostics(raw: xr.Dataset, aligned: xr.Dataset, free: pd.DataFrame) -> pd
         rows = pd.concat(parts)
         both.append(rows[[c for c in _DIAGNOSTICS if c in rows]])
     return pd.concat(dict(zip(("before", "after"), both, strict=True)), axis=1)
-
-
-def _doubts(
-    fit: Any,
-    table: pd.DataFrame,
-    free: pd.DataFrame,
-    chains: int,
-    relabelling: Relabelling | None,
-) -> list[str]:
-    """What else a reader must know, as sentences."""
-    flags = []
-    if chains < 2 and relabelling is None:
-        flags.append(
-            "one chain only: whether chains agree, R-hat, cannot be known; sample two or more"
-        )
-    for what, numbers in (("", table), (", whatever components are called", free)):
-        if chains > 1 and "r_hat" in numbers and (numbers["r_hat"] > R_HAT).any():
-            worst = numbers["r_hat"].idxmax()
-            flags.append(
-                f"chains disagree{what}: R-hat is {numbers['r_hat'].max():.3f} for {worst}"
-            )
-        if "ess_bulk" in numbers and (numbers["ess_bulk"] < ESS).any():
-            least = numbers["ess_bulk"].idxmin()
-            flags.append(f"few effective draws{what}: {numbers['ess_bulk'].min():.0f} for {least}")
-    if isinstance(fit, xr.DataTree) and "sample_stats" in fit.children:
-        stats = fit["sample_stats"].to_dataset()
-        if "diverging" in stats and int(stats["diverging"].sum()):
-            flags.append(f"{int(stats['diverging'].sum())} divergent draws")
-    return flags
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import share
 from unmix.assign.alignment import align
 from unmix.assign.matching import match
 from unmix.assign.responsibilities import responsibilities
@@ -91,6 +92,7 @@ def compare(
     UnmixError
         If the fits do not belong to the model.
     """
+    interval = share("interval", interval, "0.89")
     derivation = derive(model)
     if em_result is None or fit is None:
         raise UnmixError("compare takes the model, an EM result and draws, in this order")

@@ -10,6 +10,7 @@ from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.basic import DirichletRV
 
+from unmix.arguments import random_generator, share, whole
 from unmix.assign.alignment import stored_z
 from unmix.assign.stream import stream
 from unmix.check.dependent import DependentDraws
@@ -21,6 +22,7 @@ from unmix.derive import Derivation, derive
 from unmix.derive.bare import bare
 from unmix.derive.theta import Stack, stack_theta
 from unmix.errors import UnmixError
+from unmix.infer.em_result import EMResult
 
 
 def crosscheck(
@@ -67,20 +69,26 @@ def crosscheck(
     UnmixError
         If the fit holds no z, or is not a fit of this model.
     """
+    level = share("level", level, "0.01", what="a chance of a false alarm between 0 and 1")
+    generator = random_generator(rng)
     derivation = derive(model)
+    if isinstance(fit, EMResult):
+        raise UnmixError(
+            "a fit by EM is one point of θ and has no draws of z to count: sample, as in "
+            'unmix.sample(model, method="gibbs", em=fit), and check that'
+        )
     z = stored_z(derivation, fit)
     if z is None:
         raise UnmixError(
-            f"the fit holds no draws of {derivation.latent.name!r} to count: use unmix.sample, or "
-            "add unmix.draw_assignments(model, fit) to it"
+            f"the fit holds no draws of {derivation.latent.name!r} to count: use "
+            'unmix.sample(model, method="gibbs"), or add unmix.draw_assignments(model, fit) to it'
         )
     attrs = fit.attrs if isinstance(fit, xr.DataTree) else {}
     repeated = _repeated(fit, len(z))
     how: Kind = kind or ("fresh" if repeated is not None else attrs.get("z_kind")) or "dependent"
     if how not in ("fresh", "dependent"):
         raise UnmixError(f"kind is {how!r}: give 'fresh' or 'dependent'")
-    if isinstance(cells, bool) or cells != int(cells) or cells < 0:
-        raise UnmixError(f"cells is {cells!r}: give a whole number, 0 or more")
+    cells = whole("cells", cells, 0)
     stack = stack_theta(derivation, fit)
     if len(stack) != len(z):
         raise UnmixError(
@@ -91,9 +99,9 @@ def crosscheck(
     n_recomputed = 0
     everything = full_stack(derivation, fit)
     if cells and everything is not None:
-        both = recompute(derivation, stack, everything, z, int(cells), np.random.default_rng(rng))
+        both = recompute(derivation, stack, everything, z, cells, generator)
         outcomes.append(both.outcome())
-        n_recomputed = int(cells)
+        n_recomputed = cells
     draws, totals = _feed(derivation, stack, z, how, repeated)
     tests = draws.tests()
     alpha = _weights_prior(derivation)

@@ -34,7 +34,7 @@ from unmix.check.batches import (
 from unmix.check.blocks import checked_block, refuse_what_is_no_distribution
 from unmix.check.fresh import FLOOR, IMPOSSIBLE
 from unmix.check.tails import ENOUGH_JUMPS
-from unmix.check.verdict import LEVEL, TestOutcome, WorstCell
+from unmix.check.verdict import LEVEL, TOO_SHORT, TestOutcome, WorstCell
 from unmix.errors import UnmixError
 
 Array = NDArray[np.float64]
@@ -272,6 +272,6 @@ def _not_made(name: str, means: BatchMeans, catches: str) -> TestOutcome:
     reason = (
         "hardly anything was in doubt"
         if means.batches
-        else f"chains too short: autocorrelation over {means.time:.0f} draws"
+        else f"{TOO_SHORT}: autocorrelation over {means.time:.0f} draws"
     )
     return TestOutcome(name, np.nan, np.nan, reason, means.batches, catches)

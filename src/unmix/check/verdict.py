@@ -9,10 +9,10 @@ and a fault as large as `largest_tolerated` would have passed unseen; *consisten
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import ceil, inf, isnan
 from typing import Literal, NamedTuple
 
-from unmix.errors import UnmixError
+from unmix.arguments import share
 
 Kind = Literal["fresh", "dependent"]
 Verdict = Literal["consistent", "inconsistent", "too little information"]
@@ -25,6 +25,9 @@ CANNOT_SEE = (
     "chains that have not converged or have missed a mode",
     "an error that both roads share, such as data or a declaration that are not what was meant",
 )
+# Beyond so many times the draws nobody will take them: it is the rows that say too little.
+TOO_MANY = 100
+TOO_SHORT = "chains too short"
 LONG_MEMORY = "a memory of z longer than the chains"
 DRAWING_ONLY = (
     "a wrong table of responsibilities: z was drawn from the table it is compared with, and nothing"
@@ -205,8 +208,7 @@ def judge(
     UnmixError
         If level is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise UnmixError(f"level is {level}; give a chance of a false alarm between 0 and 1.")
+    level = share("level", level, "0.01", what="a chance of a false alarm between 0 and 1")
     outcomes = tuple(outcomes)
     made = [o for o in outcomes if o.made]
     limit = level / max(len(made), 1)
@@ -220,12 +222,7 @@ def judge(
         reason = f"Failed: {names}. The clearest, {worst.name}, points to {worst.catches}."
     elif not made or not smallest_effect <= largest_tolerated:
         verdict = "too little information"
-        reason = (
-            "Hardly a draw was in doubt, so there was nothing to disagree about."
-            if not smallest_effect < inf
-            else f"Only odds wrong by {100 * smallest_effect:.0f} % or more would have been seen; "
-            "take more draws."
-        )
+        reason = _missing(outcomes, smallest_effect, largest_tolerated)
     else:
         verdict = "consistent"
         reason = f"None of {len(made)} tests found a difference."
@@ -244,3 +241,30 @@ def judge(
         worst_cells=tuple(worst_cells),
         cannot_see=(*sentences, *cannot_see),
     )
+
+
+def _missing(
+    outcomes: Sequence[TestOutcome], smallest_effect: float, largest_tolerated: float
+) -> str:
+    """What there was too little of: doubt in the rows, draws, or length of the chains.
+
+    The smallest effect falls as one over the root of the number of draws.
+    """
+    if not smallest_effect < inf:
+        if any(not o.made and o.reference.startswith(TOO_SHORT) for o in outcomes):
+            return (
+                "The chains are too short for their own memory, so how far counts may be off by "
+                "chance is not known; take longer chains."
+            )
+        return (
+            "Every row was certain of its component, so there was nothing to disagree about and "
+            "more draws would not change that."
+        )
+    seen = f"Only odds tempered by {100 * smallest_effect:.0f} % or more would have been seen"
+    times = ceil((smallest_effect / largest_tolerated) ** 2)
+    if times > TOO_MANY:
+        return (
+            f"{seen}: rows are all but certain of their components, so there is hardly anything to "
+            "disagree about and more draws would not help."
+        )
+    return f"{seen}; take some {times} times the draws to see {100 * largest_tolerated:g} %."

@@ -4,13 +4,14 @@ import warnings
 
 import xarray as xr
 
+from unmix.assign.convergence import ESS, R_HAT, never_move, still
 from unmix.derive import Derivation
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixWarning
 from unmix.infer.labellings import unvisited_labelling
 
-# Vehtari et al. 2021, Bayesian Analysis 16:667, on quantities that labels cannot change.
-R_HAT, CLEARLY, FEW = 1.01, 1.05, 400
+# R-hat, on quantities that labels cannot change, beyond which more draws will not do.
+CLEARLY = 1.05
 
 
 def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
@@ -18,8 +19,10 @@ def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
     if stats.sizes["chain"] < 2 or stats.sizes["draw"] < 100:
         return None
     free = stats[["log_likelihood", "concentration"]]
-    if not float(free.to_array().std()) > 0:
+    moving = [n for n, v in free.items() if not still(v.transpose("chain", "draw").values).any()]
+    if not moving:
         return None
+    free = free[moving]
     import arviz as az  # here, because it takes a second and EM does without
 
     r_hat = max(float(v) for v in az.rhat(free).data_vars.values())
@@ -28,7 +31,7 @@ def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
 
 def disagree(r_hat: float, ess: float) -> bool:
     """Whether chains clearly disagree, or slightly while there are few effective draws."""
-    return r_hat > CLEARLY or (r_hat > R_HAT and ess < FEW)
+    return r_hat > CLEARLY or (r_hat > R_HAT and ess < ESS)
 
 
 def say_labelling(derivation: Derivation, posterior: xr.Dataset) -> None:
@@ -67,14 +70,33 @@ def say_aloud(tree: xr.DataTree, draws: int) -> None:
             UnmixWarning, stacklevel=3,
         )  # fmt: skip
     found = worst_r_hat(stats)
-    if found is not None and disagree(*found):
+    if found is not None and found[0] > CLEARLY:
         warnings.warn(
-            f"chains disagree (R-hat {found[0]:.3f} on quantities that labels cannot change): draw "
-            "more, or look at the chains one by one; weights of separate modes cannot be read from "
-            "them",
+            f"chains disagree (R-hat {found[0]:.3f} on quantities that labels cannot change): "
+            "they may sit on separate modes, whose weights cannot be read from them; draw more, "
+            "and look at the chains one by one",
             UnmixWarning, stacklevel=3,
         )  # fmt: skip
+    elif found is not None and disagree(*found):
+        warnings.warn(
+            f"too few effective draws to tell whether chains agree ({found[1]:.0f}, and R-hat "
+            f"{found[0]:.3f}, on quantities that labels cannot change): draw more",
+            UnmixWarning, stacklevel=3,
+        )  # fmt: skip
+    # Where θ holds nothing, nothing could move.
+    for sentence in _stuck(stats) if len(tree["posterior"].data_vars) else ():
+        warnings.warn(sentence, UnmixWarning, stacklevel=3)
     if not tree["alignment"].attrs["identified"]:
         warnings.warn(
             f"components are {tree['alignment'].attrs['alignment']}", UnmixWarning, stacklevel=3
         )
+
+
+def _stuck(stats: xr.Dataset) -> tuple[str, ...]:
+    """Chains whose likelihood is the same at every draw: θ never moved."""
+    if stats.sizes["draw"] < 2:
+        return ()
+    values = [
+        stats[n].transpose("chain", "draw").values for n in ("log_likelihood", "concentration")
+    ]
+    return never_move(values, stats["chain"].values.tolist())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
+from unmix.arguments import one_of, positive, random_generator, share, whole
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
@@ -101,23 +102,22 @@ def em(
     """
     begun = time.perf_counter()
     derivation = derive(model)
-    if isinstance(starts, bool) or starts != int(starts) or starts < 1:
-        raise UnmixError(f"starts is {starts!r}: give a whole number, 1 or more")
-    if max_iterations < 1:
-        raise UnmixError(f"max_iterations is {max_iterations!r}: give 1 or more")
-    if assignments not in ("expected", "hard"):
-        raise UnmixError(f"assignments is {assignments!r}: give 'expected' or 'hard'")
+    starts, max_iterations = whole("starts", starts), whole("max_iterations", max_iterations)
+    tolerance = positive("tolerance", tolerance)
+    one_of("assignments", assignments, ("expected", "hard"))
+    floor = share(
+        "floor", floor, "1e-6", what="a share of the data's variance, 0 or more and below 1",
+        zero=True,
+    )  # fmt: skip
+    generator = random_generator(rng)
     objective = make_objective(derivation, kind, fixed)
     if not objective.free:
         raise UnmixError("every parameter is fixed, so there is nothing to maximise over")
-    if not 0 <= floor < 1:
-        raise UnmixError(f"floor is {floor!r}: give a share of the data's variance, such as 1e-6")
     objective = on_the_road(objective, storage=storage, threads=threads)
     if floor > 0:
         _require_floor(objective)
     rules = Rules(max_iterations, tolerance, floor, accelerate)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
-    generator = np.random.default_rng(rng)
     if start is None:
         number = starts if derivation.n_components > 1 else 1
         begin = find_starts(derivation, starts, generator)

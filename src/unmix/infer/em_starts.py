@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from unmix.arguments import one_of, whole
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_run import IMPROPER, ROUGH, Run, m_step, polish, run
@@ -32,12 +33,9 @@ def on_the_road(
     UnmixError
         For an option of the pass where there is none, or one that makes no sense.
     """
-    if storage not in ("float64", "float32"):
-        raise UnmixError(f"storage is {storage!r}: give 'float64' or 'float32'")
-    if threads is not None and (
-        isinstance(threads, bool) or threads != int(threads) or threads < 1
-    ):
-        raise UnmixError(f"threads is {threads!r}: give a whole number, 1 or more")
+    one_of("storage", storage, ("float64", "float32"))
+    if threads is not None:
+        threads = whole("threads", threads)
     derivation = objective.derivation
     onepass = derivation.onepass
     if onepass is None:

@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import unmix
+from unmix.arguments import file_path, one_of, random_generator, whole
 from unmix.assign.draws import assign_draws
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
@@ -121,13 +122,17 @@ def sample(
     """
     begun = time.perf_counter()
     for name, value, least in (("draws", draws, 1), ("tune", tune, 0), ("chains", chains, 1)):
-        if isinstance(value, bool) or value != int(value) or value < least:
-            raise UnmixError(f"{name} is {value!r}: give a whole number, {least} or more")
+        whole(name, value, least)
+    if cores is not None:
+        whole("cores", cores)
+    for name, folder in (("store", store), ("checkpoint", checkpoint)):
+        if folder is not None:
+            file_path(name, folder)
+    generator = random_generator(rng)
     _require_known(method, kwargs)
     if checkpoint is not None and method not in ("gibbs", "auto"):
         raise UnmixError(f"checkpoint belongs to method='gibbs', not to {method!r}: leave it out")
     derivation = derive(model)
-    generator = np.random.default_rng(rng)
     seed = int(rng) if isinstance(rng, int | np.integer) else -1
     sampler_seed = int(generator.integers(2**31))
     points: list[dict[str, NDArray]] = []
@@ -253,8 +258,7 @@ def _finish(
 
 def _require_known(method: str, options: dict[str, Any]) -> None:
     """Refuse a method or an option that nobody knows, before anything is compiled."""
-    if method not in ("auto", "nuts", "gibbs", "pymc"):
-        raise UnmixError(f"method is {method!r}: give 'auto', 'nuts', 'gibbs' or 'pymc'")
+    one_of("method", method, ("auto", "nuts", "gibbs", "pymc"))
     takes: set[str] = set()
     if options and method == "pymc":
         takes = {*inspect.signature(pm.sample).parameters, "target_accept"}  # of its steps

@@ -5,7 +5,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.assign.draws import Assigned
-from unmix.assign.matching import verdict
+from unmix.assign.identity import identity
 from unmix.derive import Derivation
 from unmix.derive.latent import z_dtype
 
@@ -20,7 +20,7 @@ def result_tree(
     """Everything that was drawn, by group."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     samples = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
-    identified, sentence = verdict(assigned.margin, derivation.components.symmetric)
+    identified, sentence = identity(derivation, posterior, assigned.permutation, assigned.margin)
     stats = stats.assign_coords(samples).assign(
         log_likelihood=(("chain", "draw"), assigned.log_likelihood.reshape(shape)),
         concentration=(("chain", "draw"), assigned.concentration.reshape(shape)),

@@ -16,6 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from unmix.arguments import whole
 from unmix.errors import UnmixError
 from unmix.show import colours
 from unmix.show.canvas import blank, say, text, tidy
@@ -119,6 +120,7 @@ def calibration(
     UnmixError
         As for `two_roads`.
     """
+    bins = whole("bins", bins)
     averaged, frequency, variance, t = _roads(responsibilities, draws)
     if fresh is None:
         fresh = responsibilities.attrs.get("z_kind", "fresh") == "fresh"
@@ -159,13 +161,13 @@ def _roads(responsibilities: xr.Dataset, draws: int | None) -> tuple[Array, Arra
             "from a fit that holds draws of z, as unmix.sample gives"
         )
     draws = responsibilities.attrs.get("samples") if draws is None else draws
-    if not draws or int(draws) < 1:
+    if draws is None:
         raise UnmixError("the number of draws is not known: give it with draws")
     averaged, frequency, sd = (
         responsibilities[name].transpose("obs", "component").to_numpy()
         for name in ("responsibility", "assignment_frequency", "sd")
     )
-    t = int(draws)
+    t = whole("draws", draws)
     # `sd` is that of a sample, over T − 1. Rounding can leave −1e-17 where every draw agrees.
     variance = np.clip(averaged * (1 - averaged) - sd**2 * (t - 1) / t, 0, None)
     return averaged, frequency, variance, t

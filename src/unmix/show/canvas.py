@@ -96,7 +96,10 @@ def panels(axes: Sequence[Axes] | None, n: int, what: str) -> list[Axes] | None:
     """
     if axes is None:
         return None
-    given = list(axes)
+    try:
+        given = list(axes)
+    except TypeError:
+        given = [axes]  # type: ignore[list-item]  # one panel, as the caller gave it
     if len(given) != n:
         raise UnmixError(f"axes holds {len(given)} and {what}: give {n}")
     return given

@@ -18,6 +18,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from unmix.arguments import share, whole
 from unmix.assign.labels import Labels, match_draws
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import stack_theta
@@ -32,7 +33,7 @@ from unmix.show.notes import (
     undefined_note,
     which_theta,
 )
-from unmix.show.observation import data_of, position
+from unmix.show.observation import data_of, find_row
 from unmix.show.one_row import OneRow
 from unmix.show.terms import as_table, summed_up, terms_of_row
 from unmix.show.why import deeper, near
@@ -57,7 +58,8 @@ def explain(
     fit
         Any θ: an EM result, a DataTree or Dataset of draws, a dict of values.
     obs
-        Label of the observation. May be left out where there is only one.
+        Label of the observation; a whole number that no row is labelled is its position from 0, and
+        a note says so. May be left out where there is only one row.
     new
         Other rows, as in `unmix.bayes_rule`; ``obs`` is then among them.
     interval
@@ -66,7 +68,8 @@ def explain(
         Also which features pull the row to which component (`unmix.show.contributions`), and at
         which value of one feature the two leading components tie (`unmix.show.ties`).
     neighbours
-        Also so many rows of the model, most probably made by the same component as this one
+        Also so many rows of the model that are shared among the components most as this one is,
+        draw by draw, and the probability that they come from one component with it
         (`unmix.assign.neighbours`).
 
     Returns
@@ -83,15 +86,15 @@ def explain(
         If there is no such observation, no fit, the fit was made with another model, or the model
         cannot be derived.
     """
-    if not 0 < interval < 1:
-        raise UnmixError(f"interval is {interval}: give a probability between 0 and 1, as 0.89")
+    interval = share("interval", interval, "0.89", what="a probability between 0 and 1")
+    neighbours = whole("neighbours", neighbours, 0)
     derivation = derive(model)
     if isinstance(fit, xr.DataTree):
         require_same(derivation, str(fit.attrs.get("fingerprint", "")))
     if fit is None:
         raise UnmixError("there is no θ to explain at: pass the result of unmix.em or unmix.sample")
     here = derivation if new is None else derivation.on(new)
-    row = position(here, obs, new=new is not None)
+    row, by_position = find_row(here, obs, new=new is not None)
     stack = stack_theta(here, fit)
     one = OneRow(derivation, here, row, stack)
     draws = len(stack) if stack.dims else None
@@ -120,6 +123,7 @@ def explain(
     pulls, said = deeper(one, explanation, labels, features)
     alike, thinned = near(one, fit, rule.responsibility[:, 0], neighbours)
     notes = (
+        *by_position,
         *undefined_note(logs),
         *status_note(fit),
         *average_note(explanation, logs),

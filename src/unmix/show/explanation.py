@@ -78,8 +78,9 @@ class Explanation:
         Where asked for, the value of each continuous feature at which the two leading components
         tie, the others held fixed.
     neighbours
-        Where asked for, the rows most probably made by the same component: that probability by
-        obs.
+        Where asked for, the rows most like it, nearest first: by obs the probability that they
+        come from one component with it, and beside it their ``distance``
+        (`unmix.assign.neighbours`).
     """
 
     obs: Any

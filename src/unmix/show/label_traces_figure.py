@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from unmix.arguments import said
 from unmix.assign.relabel.applying import GROUP
 from unmix.assign.relabel.layout import Layout
 from unmix.assign.relabel.relabelling import Relabelling
@@ -105,8 +106,15 @@ def _parameter(
     if parameter is None:
         # Weights of an overfitted mixture are small and alike; where components lie tells more.
         parameter = next((n for n in there if raw[n].dtype.kind == "f" and n != "w"), there[0])
-    name, at = parameter if isinstance(parameter, tuple) else (parameter, None)
-    if name not in there:
+    pair: tuple[Any, ...] = parameter if isinstance(parameter, tuple) else (parameter, None)
+    good = len(pair) == 2 and (pair[1] is None or isinstance(pair[1], int | np.integer))
+    if not good or isinstance(pair[1], bool):
+        raise UnmixError(
+            f"parameter is {said(parameter)}: give a name, or one and the position of a number in "
+            "it, such as ('mu', 1)"
+        )
+    name, at = pair
+    if not isinstance(name, str) or name not in there:
         raise UnmixError(
             f"{plain(name)!r} has no component axis: give one of {', '.join(map(plain, there))}"
         )

@@ -13,15 +13,17 @@ from unmix.show.numbers import datum, plain
 MOST_VALUES = 8
 
 
-def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
-    """Where the observation called ``obs`` stands among the rows.
+def find_row(derivation: Derivation, obs: Any, *, new: bool = False) -> tuple[int, tuple[str, ...]]:
+    """Where the observation ``obs`` stands among the rows, and what is to be said of that.
+
+    A label is looked for first; where no row has it, a whole number is a position from 0.
 
     Parameters
     ----------
     derivation
         The model on the rows meant.
     obs
-        Its label, or the label as text. None where there is only one row.
+        Its label, or the label as text; or its position. None where there is only one row.
     new
         Whether the rows are new ones, for the words of an error.
 
@@ -33,7 +35,7 @@ def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
     labels = derivation.obs_labels
     if obs is None:
         if len(labels) == 1:
-            return 0
+            return 0, ()
         rows = f"new holds {len(labels)} rows" if new else f"there are {len(labels)} observations"
         raise UnmixError(f"{rows}: say which one to explain with obs, {_range(labels)}")
     if labels.dtype.kind == "O":  # a label may be anything, an array too
@@ -43,12 +45,26 @@ def position(derivation: Derivation, obs: Any, *, new: bool = False) -> int:
     if not len(found):
         found = np.flatnonzero(labels.astype(str) == str(obs))
     if not len(found):
-        raise UnmixError(f"there is no observation {_shown(obs)}: labels are {_range(labels)}")
+        number = _position(obs)
+        if number is None or number >= len(labels):
+            raise UnmixError(f"there is no observation {_shown(obs)}: labels are {_range(labels)}")
+        return number, (
+            f"No row is labelled {number}, so this is the row at position {number}, counted from "
+            f"0, which is labelled {plain(labels[number])}.",
+        )
     if len(found) > 1:
         raise UnmixError(
             f"{len(found)} observations are labelled {_shown(obs)}: give each one label of its own"
         )
-    return int(found[0])
+    return int(found[0]), ()
+
+
+def _position(obs: Any) -> int | None:
+    """A whole number from 0, also as text; None where it is something else."""
+    if isinstance(obs, str):
+        return int(obs) if obs.isascii() and obs.isdecimal() else None
+    good = isinstance(obs, int | np.integer) and not isinstance(obs, bool) and obs >= 0
+    return int(obs) if good else None
 
 
 def _range(labels: np.ndarray) -> str:

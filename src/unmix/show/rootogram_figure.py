@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from unmix.errors import UnmixError
+from unmix.arguments import share, whole
 from unmix.show import colours
 from unmix.show.canvas import blank, figure_of, panels, say, tidy
 from unmix.show.rows_drawn import label_warning, responsibilities_of
@@ -58,10 +58,8 @@ def rootogram(
         not as many axes as components.
     """
     r, labels = responsibilities_of(responsibilities)
-    if bins < 1:
-        raise UnmixError(f"bins is {bins!r}: give a whole number from 1")
-    if not 0 <= least < 1:
-        raise UnmixError(f"least is {least!r}: give a number from 0 and below 1, such as 1e-4")
+    bins = whole("bins", bins)
+    least = share("least", least, "1e-4", what="a number from 0 and below 1", zero=True)
     k = len(labels)
     given = panels(axes, k, f"there are {k} components")
     figure = blank(*_size(k)) if given is None else figure_of(given[0])

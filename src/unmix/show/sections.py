@@ -107,7 +107,7 @@ def crossings(ties: tuple[Tie, ...] | None, leading: list[str]) -> Section | Non
 
 
 def alike(neighbours: xr.DataArray | None) -> Section | None:
-    """Rows most probably made by the same component."""
+    """Rows shared among components most as this one is."""
     if neighbours is None or not neighbours.size:
         return None
     rows = [
@@ -115,7 +115,11 @@ def alike(neighbours: xr.DataArray | None) -> Section | None:
         for label, p in zip(neighbours["obs"].to_numpy(), neighbours.to_numpy(), strict=True)
     ]
     lines = wrap(", ".join(rows), WIDTH, initial_indent="  ", subsequent_indent="  ")
-    return "Nearest neighbours: rows most probably made by the same component", lines
+    title = (
+        "Nearest neighbours: rows that the components share most as they share this one (in "
+        "brackets the probability of one component with it)"
+    )
+    return title, lines
 
 
 def _signed(value: float) -> str:

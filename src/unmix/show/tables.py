@@ -16,12 +16,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from unmix.assign.convergence import ESS, R_HAT
 from unmix.show.numbers import datum, number, plain
 
 MOST_ROWS = 40
 MOST_COMPONENTS = 6
-R_HAT = 1.01  # Vehtari et al. 2021, Bayesian Analysis 16:667
-ESS = 400
 
 
 def em_table(em: Any) -> RenderableType:
@@ -46,30 +45,35 @@ def em_table(em: Any) -> RenderableType:
     return Group(*lines, *_theta_tables(em.theta))
 
 
+# The table is of matched components, so labels that switch are not among the causes.
+_CAUSES = {
+    "r_hat": f"r_hat above {R_HAT}: chains have not come to agree on this number",
+    "ess": f"fewer than {ESS} effective draws: draws follow each other closely, draw more of them",
+}
+
+
 def posterior_table(summary: pd.DataFrame) -> RenderableType:
     """What `arviz.summary` gives; chains that disagree and too few effective draws are marked."""
     columns = [c for c in summary.columns if c != "mcse_sd"]  # no room, and the least asked for
     table = _table("parameter", *map(_heading, columns))
-    doubted = False
+    marked = set()
     for name, row in summary.iloc[:MOST_ROWS].iterrows():
         cells = []
         for column, value in row[columns].items():
             bad = (column == "r_hat" and float(value) > R_HAT) or (
                 str(column).startswith("ess") and float(value) < ESS
             )
-            doubted |= bad
+            if bad:
+                marked.add("r_hat" if column == "r_hat" else "ess")
             shown = _statistic(str(column), value) + (" !" if bad else "")
             cells.append(Text(shown, style="bold red" if bad else ""))
         table.add_row(Text(plain(name)), *cells)
     lines: list[RenderableType] = [table, *_left_out(len(summary))]
-    if doubted:
-        lines.append(
-            Text(
-                f"! r_hat above {R_HAT} or fewer than {ESS} effective draws: chains have not "
-                "agreed, or components have changed labels between draws",
-                style="bold red",
-            )
-        )
+    lines += [
+        Text(f"! {sentence}", style="bold red")
+        for name, sentence in _CAUSES.items()
+        if name in marked
+    ]
     return Group(*lines)
 
 

@@ -45,15 +45,16 @@ def deeper(
 def near(
     one: OneRow, fit: Any, responsibility: NDArray[np.float64], many: int
 ) -> tuple[xr.DataArray | None, tuple[str, ...]]:
-    """Rows most probably made by the same component, and whether draws were thinned for them."""
+    """Rows shared among components most as this one is, and whether draws were thinned for them."""
     if not many or np.isnan(responsibility).any():
         return None, ()
     stack = stack_theta(one.fitted, fit)
-    probability, used = co_assignment(one.fitted, stack, responsibility)
-    rows = nearest(probability, many, None if one.here is not one.fitted else one.row)
+    probability, distance, used = co_assignment(one.fitted, stack, responsibility)
+    rows = nearest(distance, many, None if one.here is not one.fitted else one.row)
     found = xr.DataArray(
-        probability[rows], coords={"obs": one.fitted.obs_labels[rows]}, dims="obs",
-        name="co_assignment", attrs={"draws": used},
+        probability[rows],
+        coords={"obs": one.fitted.obs_labels[rows], "distance": ("obs", distance[rows])},
+        dims="obs", name="co_assignment", attrs={"draws": used},
     )  # fmt: skip
     if used == len(one.stack):
         return found, ()

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import numbers, rectangular
 from unmix.derive.latent import z_dtype
 from unmix.errors import UnmixError
 
@@ -69,7 +70,7 @@ def as_draws(z: Any) -> NDArray[np.unsignedinteger]:
     if isinstance(z, xr.DataArray):
         lead = [d for d in ("chain", "draw", "sample") if d in z.dims]
         z = z.transpose(*lead, ...)
-    array = np.asarray(z)
+    array = rectangular("z", z, "draws of the assignments, as (draw, obs) or (chain, draw, obs)")
     if array.ndim not in (2, 3) or array.size == 0:
         raise UnmixError(
             f"z has shape {array.shape}: give draws of the assignments as (draw, obs) or "
@@ -94,7 +95,7 @@ def as_partition(c: Any, name: str = "the partition") -> NDArray[np.int64]:
     UnmixError
         If it is not one-dimensional, is empty, or holds numbers that are not finite or not whole.
     """
-    array = np.asarray(c)
+    array = rectangular(name, c, "one component for each row, (obs,)")
     if array.ndim != 1 or array.size == 0:
         raise UnmixError(f"{name} has shape {array.shape}: give one component for each row, (obs,)")
     if array.dtype.kind == "f":
@@ -137,7 +138,9 @@ def as_similarity(p: Any) -> NDArray[np.float64]:
         If it is not square, not finite, not symmetric, not within [0, 1], or its diagonal is not
         one, by more than `SLACK`; with the first such cell.
     """
-    array = np.asarray(p, dtype=float)
+    array = numbers(
+        "the similarity matrix", p, "P(z_i = z_j), such as unmix.co_assignment makes"
+    ).astype(float)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise UnmixError(
             f"the similarity matrix has shape {array.shape}: give one row and one column for each "

@@ -23,6 +23,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from unmix.arguments import one_of, random_generator, rectangular, said
 from unmix.assign.partition.source import draws_from, posterior
 from unmix.assign.stream import stream
 from unmix.derive.theta import stack_theta
@@ -80,8 +81,12 @@ def co_assignment(
         If the fit does not belong to the model, a position does not exist, or the matrix would take
         more than 2 GB and no ``out`` is given.
     """
-    if from_ not in ("responsibilities", "z"):
-        raise UnmixError(f"from_ is {from_!r}: say 'responsibilities' or 'z'")
+    one_of("from_", from_, ("responsibilities", "z"))
+    random_generator(rng)  # refused whether or not it is needed
+    if out is not None and not isinstance(out, np.ndarray):
+        raise UnmixError(
+            f"out is {said(out)}: give an array of NumPy, such as a numpy.memmap, of real numbers"
+        )
     blocks: Iterable[NDArray]
     if z is not None or from_ == "z":
         draws = draws_from(model, fit, z, rng)
@@ -184,9 +189,9 @@ def _positions(rows: ArrayLike | None, n: int, name: str) -> NDArray[np.intp]:
     """Positions of rows, checked; all where none are given."""
     if rows is None:
         return np.arange(n)
-    array = np.atleast_1d(np.asarray(rows))
+    array = np.atleast_1d(rectangular(name, rows, "positions of rows, whole numbers from 0"))
     if array.ndim != 1 or array.dtype.kind not in "iu" or array.size == 0:
-        raise UnmixError(f"{name} is {rows!r}: give positions of rows, whole numbers from 0")
+        raise UnmixError(f"{name} is {said(rows)}: give positions of rows, whole numbers from 0")
     if array.min() < -n or array.max() >= n:
         worst = int(array[(array < -n) | (array >= n)][0])
         raise UnmixError(f"{name} asks for row {worst} and there are {n}, numbered from 0")

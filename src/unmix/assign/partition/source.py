@@ -8,6 +8,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import random_generator
 from unmix.assign.alignment import stored_z
 from unmix.assign.drawing import draw_z
 from unmix.assign.partition.given import as_draws, canonical_draws
@@ -71,6 +72,7 @@ def draws_of(derivation: Derivation, fit: Any, rng: int | np.random.Generator | 
     UnmixError
         If the fit is one point of θ, which has no draws.
     """
+    generator = random_generator(rng)
     z = stored_z(derivation, fit)
     if z is None:
         stack = stack_theta(derivation, fit)
@@ -79,7 +81,6 @@ def draws_of(derivation: Derivation, fit: Any, rng: int | np.random.Generator | 
                 "the fit is one point of θ and has no draws of z: give draws, such as unmix.sample "
                 "makes, or ask for what responsibilities say"
             )
-        generator = np.random.default_rng(rng)
         z = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
         for block in stream(derivation, stack):
             z[block.samples] = draw_z(block.responsibility, generator)
@@ -114,6 +115,7 @@ def draws_from(
     UnmixError
         If both are given, or neither.
     """
+    random_generator(rng)  # refused whether or not it is needed
     if z is None:
         return draws_of(posterior(model, fit), fit, rng)
     if model is not None or fit is not None:

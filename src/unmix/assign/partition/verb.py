@@ -9,13 +9,14 @@ in `unmix.assign.partition.search`. No loss knows what components are called, so
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import numbers, one_of, random_generator, said, share, whole
 from unmix.assign.partition.ball import CredibleBall, credible_ball
 from unmix.assign.partition.expected import expected_loss, together, together_in_draws
 from unmix.assign.partition.given import as_similarity
@@ -151,8 +152,8 @@ def partition(
     # Here, because Numba takes a while to import.
     from unmix.assign.partition.search import search
 
-    _require_options(loss, costs, components, restarts, level)
-    generator = np.random.default_rng(rng)
+    costs, components, restarts, level = _options(loss, costs, components, restarts, level)
+    generator = random_generator(rng)
     draws, p, labels = _evidence(model, fit, z, similarity, loss, generator)
     # What the loss is taken over: the matrix where there is one, else the draws.
     over = draws.z if draws is not None and p is None else None
@@ -269,27 +270,32 @@ def _doubts(
     return own, np.where(np.isinf(other), np.nan, other)
 
 
-def _require_options(loss: Any, costs: Any, components: Any, restarts: Any, level: Any) -> None:
-    """Refuse options that mean nothing.
+class _Options(NamedTuple):
+    """What `partition` was given, looked at."""
+
+    costs: tuple[float, float]
+    components: int | None
+    restarts: int
+    level: float
+
+
+def _options(loss: Any, costs: Any, components: Any, restarts: Any, level: Any) -> _Options:
+    """The options, or a refusal of those that mean nothing.
 
     Raises
     ------
     UnmixError
         Naming the option.
     """
-    if loss not in get_args(Loss):
-        raise UnmixError(f"loss is {loss!r}: say one of {', '.join(map(repr, get_args(Loss)))}")
-    good = np.shape(costs) == (2,) and all(np.isfinite(v) and v > 0 for v in costs)
-    if not good:
-        raise UnmixError(f"costs is {costs!r}: give two positive numbers")
-    if loss != "binder" and tuple(costs) != (1.0, 1.0):
+    one_of("loss", loss, get_args(Loss))
+    pair = numbers("costs", costs, "two positive numbers")
+    if pair.shape != (2,) or pair.dtype.kind == "b" or not np.all(np.isfinite(pair) & (pair > 0)):
+        raise UnmixError(f"costs is {said(costs)}: give two positive numbers")
+    if loss != "binder" and pair.tolist() != [1.0, 1.0]:
         raise UnmixError(f"costs are Binder's and the loss is {loss!r}: leave them out")
-    whole = (int, np.integer)
-    if components is not None and (not isinstance(components, whole) or components < 1):
-        raise UnmixError(
-            f"components is {components!r}: give a whole number from 1, or leave it out"
-        )
-    if not isinstance(restarts, whole) or restarts < 1:
-        raise UnmixError(f"restarts is {restarts!r}: give a whole number from 1")
-    if not 0 < level < 1:
-        raise UnmixError(f"level is {level!r}: give a share between 0 and 1, such as 0.95")
+    return _Options(
+        (float(pair[0]), float(pair[1])),
+        None if components is None else whole("components", components),
+        whole("restarts", restarts),
+        share("level", level),
+    )

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.assign.assignment import inverse
+from unmix.assign.relabel.arrays import with_dims
 from unmix.assign.relabel.layout import aligned_z
 from unmix.derive.theta import theta_dataset
 from unmix.errors import UnmixError
@@ -31,6 +32,7 @@ def turned(relabelling: "Relabelling", trace: Any, *, undo: bool) -> Any:
         was not.
     """
     layout, lead = relabelling.layout, relabelling.lead
+    trace = with_dims(trace, layout.dims, tuple(lead))
     dataset = layout.in_order(theta_dataset(trace))
     _require_these_draws(relabelling, trace, dataset)
     _require_turnable(relabelling, trace, dataset, undo)

@@ -5,14 +5,17 @@ it. So the axes are found once, from the derived model or from the dims that the
 every variable of a trace that has one is moved: parameters, what was computed from them, z.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import said
 from unmix.assign.assignment import Symmetry, aligned
+from unmix.assign.identity import side_by_side
 from unmix.derive.components import Components, Theta
 from unmix.errors import UnmixError
 
@@ -153,20 +156,7 @@ class Layout:
         numpy.ndarray
             Shape (sample, component of the block, number).
         """
-        parts = []
-        for name, axis in self.components.axes.items():
-            members = self.components.members[name]
-            if name in values and set(block) <= set(members):
-                slices = np.moveaxis(values[name], 1 + axis, 1)
-                slices = slices[:, [members.index(k) for k in block]]
-                parts.append(slices.reshape(len(slices), len(block), -1).astype(float))
-        for family in self.components.families:
-            if all(name in values for name in family):
-                own = np.stack([values[family[k]] for k in block], axis=1)
-                parts.append(own.reshape(len(own), len(block), -1).astype(float))
-        if not parts:
-            return np.zeros((len(next(iter(values.values()), [])), len(block), 0))
-        return np.concatenate(parts, axis=-1)
+        return side_by_side(self.components, values, block)
 
 
 def aligned_z(z: NDArray, permutation: NDArray[np.int64]) -> NDArray:
@@ -220,6 +210,13 @@ def named_axes(
                 f"no variable of the posterior has the component axis {axes!r}: its dims are "
                 f"{_listed(dims)}"
             )
+    elif not isinstance(axes, Mapping):
+        raise UnmixError(
+            f"axes is {said(axes)}: give the component dim, or the component dim of each variable, "
+            "as in axes={'mu': 'mu_dim_0'}"
+        )
+    elif not axes:
+        raise UnmixError("axes names no variable: give the component dim of each that has one")
     else:
         for name, dim in axes.items():
             if name not in dataset:
@@ -275,14 +272,29 @@ def checked_symmetry(symmetry: Symmetry | None, k: int) -> Symmetry:
     """
     if symmetry is None:
         return (tuple(range(k)),)
-    blocks = tuple(tuple(int(c) for c in block) for block in symmetry)
-    named = [c for block in blocks for c in block]
-    if sorted(named) != sorted(set(named)) or not set(named) <= set(range(k)):
+    blocks = _blocks(symmetry)
+    named = [c for block in blocks or () for c in block]
+    if blocks is None or len(named) > len(set(named)) or not set(named) <= set(range(k)):
         raise UnmixError(
-            f"symmetry is {symmetry!r}: give blocks of exchangeable components, each of 0 to "
+            f"symmetry is {said(symmetry)}: give blocks of exchangeable components, each of 0 to "
             f"{k - 1} at most once, such as ((0, 1), (2,))"
         )
     return (*blocks, *((c,) for c in range(k) if c not in named))
+
+
+def _blocks(symmetry: Any) -> Symmetry | None:
+    """Blocks as tuples of whole numbers; None where they are something else."""
+    if not isinstance(symmetry, Sequence) or isinstance(symmetry, str | bytes):
+        return None
+    blocks = []
+    for block in symmetry:
+        if not isinstance(block, Sequence | np.ndarray) or isinstance(block, str | bytes):
+            return None
+        members = list(block)
+        if not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in members):
+            return None
+        blocks.append(tuple(int(c) for c in members))
+    return tuple(blocks)
 
 
 def _listed(names: object) -> str:

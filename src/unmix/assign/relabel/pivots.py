@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.arguments import rectangular, said
 from unmix.assign.relabel.source import Source
 from unmix.derive.components import Theta
 from unmix.derive.theta import theta_dataset
@@ -14,10 +15,14 @@ from unmix.errors import UnmixError
 def _draw(source: Source, pivot: Any) -> int | None:
     """The draw that a pivot names by position; None where it is something else."""
     at = (pivot,) if isinstance(pivot, int | np.integer) else pivot
-    if not isinstance(at, tuple) or not all(isinstance(i, int | np.integer) for i in at):
+    if not isinstance(at, tuple) or not at or not all(isinstance(i, int | np.integer) for i in at):
         return None
     shape = tuple(source.lead.values())
-    if len(at) != len(shape) or not all(0 <= i < n for i, n in zip(at, shape, strict=True)):
+    if (
+        len(at) != len(shape)
+        or bool in map(type, at)
+        or not all(0 <= i < n for i, n in zip(at, shape, strict=True))
+    ):
         raise UnmixError(
             f"pivot is {pivot!r}: give a position for each of "
             f"{', '.join(f'{d} (0 to {n - 1})' for d, n in source.lead.items())}"
@@ -37,12 +42,10 @@ def pivot_assignment(source: Source, z: NDArray, pivot: Any) -> tuple[NDArray, s
     named = _draw(source, pivot)
     if named is not None:
         return z[named], f"the assignment of {source.where(named)}"
-    array = np.asarray(pivot)
+    wanted = f"an assignment of {z.shape[1]} rows as whole numbers, or a draw such as (0, 17)"
+    array = rectangular("pivot", pivot, wanted)
     if array.shape != (z.shape[1],) or array.dtype.kind not in "biu":
-        raise UnmixError(
-            f"pivot has shape {array.shape}: give an assignment of {z.shape[1]} rows as whole "
-            "numbers, or a draw such as (0, 17)"
-        )
+        raise UnmixError(f"pivot is {said(pivot)}: give {wanted}")
     if array.min() < 0 or array.max() >= source.k:
         raise UnmixError(
             f"pivot holds {array.min()} to {array.max()}, and components are numbered 0 to "
@@ -65,7 +68,10 @@ def pivot_point(source: Source, given: Any) -> tuple[Theta, str]:
     for name, value in source.theta.items():
         if name not in dataset:
             raise UnmixError(f"the given θ holds no {name!r}: give every parameter of a component")
-        own = np.asarray(dataset[name].values, dtype=float)
+        own = np.asarray(dataset[name].values)
+        if own.dtype.kind not in "biuf":
+            raise UnmixError(f"{name!r} of the given θ holds no numbers: give numbers")
+        own = own.astype(float)
         if own.shape != value.shape[1:]:
             raise UnmixError(
                 f"{name!r} has shape {own.shape} in the given θ and {value.shape[1:]} in a draw"

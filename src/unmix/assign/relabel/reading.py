@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import numbers, rectangular
 from unmix.assign.relabel.blocks import Block, Blocks
 from unmix.assign.relabel.layout import Layout
 from unmix.derive.latent import z_dtype
@@ -34,7 +35,7 @@ def read_z(fit: Any, z: Any, lead: Mapping[str, int], k: int) -> NDArray:
         if missing:
             raise UnmixError(f"{name!r} has no dim {missing[0]!r}: give assignments of every draw")
         z = z.transpose(*lead, ...).values
-    array = np.asarray(z)
+    array = rectangular(repr(name), z, "one assignment of every row for each draw")
     samples, shape = int(np.prod(list(lead.values()))), tuple(lead.values())
     if array.shape[: len(shape)] == shape:
         array = array.reshape(samples, -1)
@@ -83,7 +84,13 @@ def read_responsibility(
     """
     samples = int(np.prod(list(lead.values())))
     if callable(given) and not isinstance(given, xr.DataArray):
-        n = np.shape(given(slice(0, 1)))[1]
+        first = np.shape(given(slice(0, 1)))
+        if len(first) != 3 or first[-1] != k:
+            raise UnmixError(
+                f"the function of responsibilities returns shape {first} for one draw: return "
+                f"(draw, obs, component) with {k} components"
+            )
+        n = first[1]
         take = given
     else:
         if isinstance(given, str):
@@ -95,7 +102,9 @@ def read_responsibility(
             given = array.transpose(*lead, *(d for d in inner if d != last), last).values
         elif isinstance(given, xr.DataArray):
             given = given.transpose(*lead, ...).values
-        table = np.asarray(given)
+        table = numbers(
+            "responsibility", given, f"(…, obs, component) for {samples} draws and {k} components"
+        )
         if table.shape[: len(lead)] == tuple(lead.values()):
             table = table.reshape(samples, *table.shape[len(lead) :])
         if table.ndim != 3 or len(table) != samples or table.shape[-1] != k:
@@ -149,7 +158,7 @@ def rows(data: Any, n_obs: int) -> NDArray[np.float64]:
     UnmixError
         If they are not finite numbers, or of another number of rows.
     """
-    table = np.asarray(data)
+    table = rectangular("data", data, "numbers, (obs,) or (obs, feature)")
     if table.dtype.kind not in "biuf":
         raise UnmixError("method 'data' needs numbers, and the data are not: give data=")
     table = table.reshape(len(table), -1).astype(float) if table.ndim else table.reshape(1, 1)

@@ -14,7 +14,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.assign.assignment import Symmetry, most_common_renaming
-from unmix.assign.matching import OPEN_MARGIN, OPEN_SHARE
+from unmix.assign.identity import verdict
+from unmix.assign.matching import OPEN_MARGIN
 from unmix.assign.relabel.applying import turned
 from unmix.assign.relabel.layout import Layout
 from unmix.errors import UnmixError
@@ -39,7 +40,7 @@ class Relabelling:
         the method has no such share.
     not_permutation
         Whether the draw does not have one component in each heap of the point process
-        (`unmix.assign.relabel.pointprocess`); None where there are no parameters to tell.
+        (`unmix.assign.pointprocess`); None where there are no parameters to tell.
     method, unit, aligned_to
         In words: how, what a cost counts, and what the draws were aligned to.
     symmetry
@@ -90,30 +91,12 @@ class Relabelling:
     @property
     def identified(self) -> bool:
         """Whether components keep their identity over draws."""
-        return all(v <= OPEN_SHARE for n, v in self.shares.items() if n != "moved")
+        return verdict(self.shares, self.aligned_to)[0]
 
     @property
     def sentence(self) -> str:
         """Whether labels mean something, with the numbers that say so."""
-        said = {
-            "tied": "another permutation is as good",
-            "open": (
-                f"a swap would cost less than {100 * OPEN_MARGIN:.0f} % of the two components' "
-                "agreement"
-            ),
-            "not a permutation": "components do not fall one into each heap",
-        }
-        shares = [
-            f"in {100 * v:.1f} % of the draws {said[n]}"
-            for n, v in self.shares.items()
-            if n in said
-        ]
-        if self.identified:
-            return f"aligned to {self.aligned_to}; {', '.join(shares)}"
-        return (
-            f"not identified: {', '.join(shares)}; components cannot be told apart over draws: use "
-            "fewer, or label-free answers"
-        )
+        return verdict(self.shares, self.aligned_to)[1]
 
     def agreement(self, other: "Relabelling") -> float:
         """Share of the draws on which two relabellings agree, up to one renaming of all draws."""
@@ -134,7 +117,8 @@ class Relabelling:
         ----------
         trace
             The draws that this was made from: a DataTree (groups ``posterior``, ``assignments``
-            and ``alignment`` are renamed alike and ``relabelling`` says how), or a Dataset.
+            and ``alignment`` are renamed alike and ``relabelling`` says how), a Dataset, or a dict
+            of arrays, of which a Dataset is made, as a dict has no place for what was done to it.
 
         Returns
         -------

@@ -7,12 +7,14 @@ sentence that says how to give it.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import random_generator
 from unmix.assign.alignment import component_matches, stored_z
 from unmix.assign.drawing import draw_z
 from unmix.assign.relabel.blocks import Block, Blocks
@@ -21,7 +23,7 @@ from unmix.assign.relabel.layout import Layout
 from unmix.assign.relabel.reading import read_z, rows
 from unmix.assign.stream import draw_responsibility, likeliest_draw, stream
 from unmix.derive import Derivation
-from unmix.derive.components import Theta
+from unmix.derive.components import Components, Theta
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
@@ -58,6 +60,8 @@ class Source:
         Permutations that the fit holds already, (sample, component); None where it holds none.
     fingerprint
         The fit's own; empty where it has none.
+    told_by
+        The parameters by which heaps are told apart, where others are computed from them.
     """
 
     layout: Layout
@@ -74,6 +78,7 @@ class Source:
     at: Callable[[Any], NDArray[np.float64]] | None = None
     stored: NDArray[np.int64] | None = None
     fingerprint: str = ""
+    told_by: Components | None = None
 
     @property
     def samples(self) -> int:
@@ -104,6 +109,7 @@ def from_model(
     UnmixError
         If the fit is not one of the model, or holds no draws.
     """
+    generator = random_generator(rng)
     if isinstance(fit, xr.DataTree):
         require_same(derivation, str(fit.attrs.get("fingerprint", "")))
     stack = stack_theta(derivation, fit)
@@ -119,10 +125,10 @@ def from_model(
         )
     held = given if given is not None else stored_z(derivation, fit)
 
+    @cache  # a method may ask twice, and must be given the same
     def assignments() -> NDArray:
         if held is not None:
             return held
-        generator = np.random.default_rng(rng)
         drawn = np.empty((len(stack), derivation.n_obs), dtype=z_dtype(derivation.n_components))
         for block in stream(derivation, stack):
             drawn[block.samples] = draw_z(block.responsibility, generator)
@@ -152,6 +158,7 @@ def from_model(
         at=at,
         stored=component_matches(derivation, fit, len(stack))[0],
         fingerprint=str(getattr(fit, "attrs", {}).get("fingerprint", "")),
+        told_by=derivation.components,
     )  # fmt: skip
 
 

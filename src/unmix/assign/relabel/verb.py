@@ -8,10 +8,13 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import one_of, random_generator, said
 from unmix.assign.assignment import Symmetry
+from unmix.assign.convergence import by_chain, never_move
+from unmix.assign.identity import draws_astray
+from unmix.assign.relabel.arrays import with_dims
 from unmix.assign.relabel.foreign import from_trace
 from unmix.assign.relabel.methods import METHODS, Found
-from unmix.assign.relabel.pointprocess import not_permutations
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import Source, from_model
 from unmix.derive import derive
@@ -61,7 +64,8 @@ def relabel(
         The declared mixture; found in the ``with`` block when left out. None, with ``axes``, for
         the trace of another program.
     fit
-        The draws: a DataTree, a Dataset, or a dict of arrays with dims (chain, draw, …).
+        The draws: a DataTree, a Dataset, or a dict of arrays with dims (chain, draw, …), whose
+        further dims are called ``mu_dim_0``, ``mu_dim_1``, … as ArviZ does.
     method
         ``"ecr"``: to the assignment of a pivot; ``"ecr-iterative-1"``: to the most frequent
         assignment; ``"ecr-iterative-2"``: to the largest mean responsibility; ``"stephens"``:
@@ -114,6 +118,7 @@ def relabel(
         raise UnmixError("there is nothing to relabel: pass the draws, as in relabel(model, post)")
     if axes is not None and model is not None:
         raise UnmixError("the model says where its components lie: leave out axes, or the model")
+    random_generator(rng)  # refused whether or not it is needed
     source = read_source(
         model, fit, z=z, responsibility=responsibility, data=data, axes=axes, symmetry=symmetry,
         rng=rng,
@@ -154,7 +159,7 @@ def read_source(
 ) -> Source:
     """A fit of a model, given or in whose ``with`` block we are; else a trace of its own."""
     if axes is not None or (model is None and not in_a_model()):
-        return from_trace(fit, axes, symmetry, z, responsibility, data)
+        return from_trace(with_dims(fit, {}), axes, symmetry, z, responsibility, data)
     for name, value in (("symmetry", symmetry), ("responsibility", responsibility)):
         if value is not None:
             raise UnmixError(f"{name} is derived from the model: leave it out, or the model")
@@ -163,7 +168,7 @@ def read_source(
         raise UnmixError(_ONE)
     if not derivation.components.symmetric:
         raise UnmixError(_DECLARED)
-    return from_model(derivation, fit, z, data, rng)
+    return from_model(derivation, with_dims(fit, derivation.dims), z, data, rng)
 
 
 def relabel_source(source: Source, method: str, **options: Any) -> Relabelling:
@@ -201,7 +206,9 @@ def _result(
         coords={**source.coords, "component": source.labels},
         dims=(*dims, "component"),
     )
-    astray = _astray(source, solved.permutation, symmetry)
+    astray = draws_astray(
+        source.told_by or source.layout.components, source.theta, solved.permutation
+    )
     return Relabelling(
         permutation=permutation,
         cost_before=over_draws(solved.before),
@@ -221,25 +228,14 @@ def _result(
     )
 
 
-def _astray(
-    source: Source, permutation: NDArray[np.int64], symmetry: Symmetry
-) -> NDArray[np.bool_] | None:
-    """Draws that do not have one component in each heap."""
-    moved = source.layout.components.permute(source.theta, permutation)
-    astray = None
-    for block in symmetry:
-        if len(block) < 2:
-            continue
-        values = source.layout.side_by_side(moved, block)
-        if values.shape[-1]:
-            here = not_permutations(values)
-            astray = here if astray is None else astray | here
-    return astray
-
-
 def _notes(source: Source) -> tuple[str, ...]:
-    notes = []
     chains = source.lead.get("chain", 1)
+    names = source.coords.get("chain", np.arange(chains))
+    notes = list(
+        never_move(
+            [by_chain(v, source.lead.items()) for v in source.theta.values()], names.tolist()
+        )
+    )
     if chains < 2:
         notes.append(
             "one chain only: whether chains agree, R-hat, cannot be known; sample two or more"
@@ -263,15 +259,30 @@ def _notes(source: Source) -> tuple[str, ...]:
 
 
 def _require_known(method: str, **options: Any) -> None:
-    if method not in METHODS:
-        raise UnmixError(f"method is {method!r}: give one of {', '.join(map(repr, METHODS))}")
+    one_of("method", method, METHODS)
     for name, value in options.items():
         if value is not None and method not in _TAKES[name]:
             raise UnmixError(
                 f"{name} belongs to method {' or '.join(map(repr, _TAKES[name]))} and the method "
                 f"is {method!r}: leave it out"
             )
-    if options["start"] not in (None, "raw"):
-        raise UnmixError(f"start is {options['start']!r}: give 'raw', or leave it out")
+    start, by = options["start"], options["by"]
+    if start is not None and not (isinstance(start, str) and start == "raw"):
+        raise UnmixError(f"start is {said(start)}: give 'raw', or leave it out")
+    if by is not None and not isinstance(by, str) and not _names_a_number(by):
+        raise UnmixError(
+            f"by is {said(by)}: give the name of a parameter, or it and the index of one number in "
+            "it, such as ('mu', 0)"
+        )
     if method == "order" and options["by"] is None:
         raise UnmixError("method 'order' needs by=, the parameter that orders components")
+
+
+def _names_a_number(by: Any) -> bool:
+    """Whether it is a tuple of a name and whole numbers."""
+    return (
+        isinstance(by, tuple)
+        and len(by) > 0
+        and isinstance(by[0], str)
+        and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in by[1:])
+    )

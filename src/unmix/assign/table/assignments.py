@@ -23,6 +23,7 @@ import numpy as np
 import pymc as pm
 import xarray as xr
 
+from unmix.arguments import file_path, random_generator, share, text
 from unmix.assign.labels import match_draws
 from unmix.assign.table.columns import Columns, as_partition
 from unmix.assign.table.pieces import averages, choose_road, frequencies, pieces
@@ -102,6 +103,8 @@ def assignments(
         them as ``z``.
     to
         A ``.csv`` or ``.parquet`` file to write piece by piece, without the whole table in memory.
+        In CSV, text that a spreadsheet would run as a formula (beginning with = + - @, a tab or a
+        line break, and no number) has an apostrophe before it, which `unmix fit` takes away again.
     overwrite
         Whether a file that is there may be replaced.
     id
@@ -143,13 +146,13 @@ def assignments(
         If components are not identified (columns that speak of components are left out then), or
         rows cannot be simulated (``tail`` and ``unexplained`` are).
     """
-    if not 0 < interval < 1:
-        raise UnmixError(f"interval is {interval!r}: give a share between 0 and 1, such as 0.89")
-    if not 0 < false_alarms < 1:
-        raise UnmixError(
-            f"false_alarms is {false_alarms!r}: give a share between 0 and 1, such as 0.01"
-        )
-    path = None if to is None else Path(to)
+    interval, false_alarms = (
+        share("interval", interval, "0.89"),
+        share("false_alarms", false_alarms, "0.01"),
+    )
+    id = text("id", id, "obs")
+    generator = random_generator(rng)
+    path = None if to is None else file_path("to", to)
     if path is not None:
         require_writable(path, overwrite=overwrite)
     fitted = derive(model)
@@ -167,7 +170,7 @@ def assignments(
     road = choose_road(derivation, stack)
     replicates: Replicates | str = "not asked for"
     if tail:
-        replicates = road.replicates(false_alarms, np.random.default_rng(rng))
+        replicates = road.replicates(false_alarms, generator)
     averaged = averages(road, model, fit, new, interval)
     attrs: dict[str, Any] = {
         "identified": int(labels.identified),

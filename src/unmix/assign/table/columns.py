@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.arguments import rectangular
 from unmix.assign.labels import labels_of_rows
 from unmix.assign.table.pieces import Piece
 from unmix.derive import bayes
@@ -121,7 +122,8 @@ def as_partition(partition: Any, rows: int, labels: NDArray) -> NDArray[np.int64
     if partition is None:
         return None
     given = getattr(partition, "z", partition)
-    values, own = np.asarray(given), labels_of_rows(given)
+    values = rectangular("partition", given, "one whole number for each row")
+    own = labels_of_rows(given)
     if values.shape != (rows,):
         raise UnmixError(
             f"partition has shape {values.shape} and the table has {rows} rows: give one whole "

@@ -1,10 +1,14 @@
-"""A table written piece by piece, as CSV or Parquet, whole or not at all."""
+"""A table written piece by piece, as CSV or Parquet, whole or not at all.
+
+Text that a spreadsheet would run as a formula is guarded in CSV (`unmix.csv_text`).
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from unmix.csv_text import guarded_frame
 from unmix.errors import UnmixError
 from unmix.printable import printable
 
@@ -59,7 +63,7 @@ def write_table(pieces: "Iterator[pd.DataFrame]", path: Path) -> None:
 def _csv(pieces: "Iterator[pd.DataFrame]", path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for i, piece in enumerate(pieces):
-            piece.to_csv(file, header=i == 0, lineterminator="\n")
+            guarded_frame(piece).to_csv(file, header=i == 0, lineterminator="\n")
 
 
 def _parquet(pieces: "Iterator[pd.DataFrame]", path: Path) -> None:

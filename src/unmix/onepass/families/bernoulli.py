@@ -90,5 +90,9 @@ class Bernoulli(Family):
             raise ValueError("values that are neither 0 nor 1")
         return x
 
+    def moments(self, p: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+        yes = np.exp(p[..., :d])
+        return yes, yes * np.exp(p[..., d : 2 * d])
+
     def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
         return (rng.random((d, n)) < np.exp(p[:d, None])).astype(np.float64)

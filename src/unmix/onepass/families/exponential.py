@@ -76,5 +76,9 @@ class Exponential(Family):
             raise ValueError("negative values")
         return x
 
+    def moments(self, p: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+        mean = -1 / p[..., :d]
+        return mean, np.square(mean)
+
     def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.standard_exponential((d, n)) / -p[:d, None]

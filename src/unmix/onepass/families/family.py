@@ -78,6 +78,10 @@ class Family(ABC):
     def replicate(self, p: NDArray, d: int, n: int, rng: np.random.Generator) -> NDArray:
         """Draw n rows of one component with packed parameters p, as columns (d, n)."""
 
+    def moments(self, p: NDArray, d: int) -> tuple[NDArray, NDArray] | None:
+        """Means and variances (…, d) of packed parameters (…, parameter); None for mere levels."""
+        return None
+
     def log_base(self, x: NDArray) -> NDArray:
         """The part of log p(x_i | k) that no parameter enters, (obs,), where there is one."""
         raise NotImplementedError

@@ -234,6 +234,13 @@ class MvNormal(Family):
         rows, columns = lower_indices(d)
         return np.concatenate([x.mean(axis=1), np.diag(1 / sd)[rows, columns], [c]])
 
+    def moments(self, p: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+        inverse = np.zeros((*p.shape[:-1], d, d))
+        rows, columns = lower_indices(d)
+        inverse[..., rows, columns] = p[..., d:-1]
+        # x = μ + L u, so that the variance of a feature is the sum of squares of its row of L.
+        return p[..., :d], np.square(np.linalg.inv(inverse)).sum(axis=-1)
+
     def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
         inverse = np.zeros((d, d))
         inverse[lower_indices(d)] = p[d:-1]

@@ -162,5 +162,8 @@ class Normal(Family):
         c = -np.log(sd).sum() - len(x) * HALF_LOG_2_PI
         return np.concatenate([x.mean(axis=1), 1 / sd, [c]])
 
+    def moments(self, p: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+        return p[..., :d], 1 / np.square(p[..., d : 2 * d])
+
     def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
         return p[:d, None] + rng.standard_normal((d, n)) / p[d : 2 * d, None]

@@ -86,5 +86,9 @@ class Poisson(Family):
             raise ValueError("values that are not counts")
         return x
 
+    def moments(self, p: np.ndarray, d: int) -> tuple[np.ndarray, np.ndarray]:
+        rate = np.exp(p[..., :d])
+        return rate, rate
+
     def replicate(self, p: np.ndarray, d: int, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.poisson(np.exp(p[:d, None]), (d, n)).astype(np.float64)
