@@ -125,7 +125,8 @@ def test_verbs_that_take_the_same():
     [
         ({"starts": "a"}, "^starts is 'a'"),
         ({"max_iterations": True}, "^max_iterations is True"),
-        ({"tolerance": "a"}, "^tolerance is 'a': give a positive number"),
+        ({"tolerance": "a"}, "^tolerance is 'a': give 0 or a positive number"),
+        ({"tolerance": -1e-9}, "^tolerance is -1e-09: give 0 or a positive number"),
         ({"floor": "a"}, "^floor is 'a': give a share of the data's variance"),
         ({"threads": 1.5}, "^threads is 1.5"),
         ({"storage": ["float32"]}, "^storage is"),

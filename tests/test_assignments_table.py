@@ -64,7 +64,10 @@ def test_pieces_of_rows_change_nothing(counts, monkeypatch):
     model, fit, _ = counts
     whole = unmix.assignments(model, fit)
     monkeypatch.setattr(row_draws, "KEPT", 4 * 60 * 3)  # four rows at a time; 15 is no multiple
-    pd.testing.assert_frame_equal(unmix.assignments(model, fit), whole, check_exact=True)
+    pieces = unmix.assignments(model, fit)
+    # The last rows of a piece are worked on one by one, where products and sums may be rounded
+    # together or not: a few units in the last place of log-densities below 100.
+    pd.testing.assert_frame_equal(pieces, whole, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("which", ["not matched", "inverse", "one draw off"])

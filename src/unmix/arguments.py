@@ -80,8 +80,8 @@ def share(
     return number
 
 
-def positive(name: str, value: Any) -> float:
-    """A finite number above 0.
+def not_negative(name: str, value: Any) -> float:
+    """A finite number, 0 or above.
 
     Raises
     ------
@@ -89,8 +89,8 @@ def positive(name: str, value: Any) -> float:
         If it is something else.
     """
     number = _real(value)
-    if number is None or not 0 < number < np.inf:
-        raise UnmixError(f"{name} is {said(value)}: give a positive number")
+    if number is None or not 0 <= number < np.inf:
+        raise UnmixError(f"{name} is {said(value)}: give 0 or a positive number")
     return number
 
 

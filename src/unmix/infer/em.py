@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from unmix.arguments import one_of, positive, random_generator, share, whole
+from unmix.arguments import not_negative, one_of, random_generator, share, whole
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
@@ -72,7 +72,7 @@ def em(
     tolerance
         Largest remaining change of the parameters, extrapolated, in their own units (standard
         deviations for means, relative for scales); and largest change of the log-likelihood, per
-        row.
+        row. With 0 all ``max_iterations`` are taken.
     floor
         Smallest variance that a component of normals may have in any direction, as a share of the
         data's own; 0 for none. Where it held a component up, the status says so.
@@ -103,7 +103,7 @@ def em(
     begun = time.perf_counter()
     derivation = derive(model)
     starts, max_iterations = whole("starts", starts), whole("max_iterations", max_iterations)
-    tolerance = positive("tolerance", tolerance)
+    tolerance = not_negative("tolerance", tolerance)
     one_of("assignments", assignments, ("expected", "hard"))
     floor = share(
         "floor", floor, "1e-6", what="a share of the data's variance, 0 or more and below 1",
