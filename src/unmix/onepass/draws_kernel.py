@@ -45,7 +45,7 @@ def draws_of_rows(  # type: ignore[no-untyped-def]
     joint = aligned(k_all, size)
     block = aligned(x.shape[0], size)
     work = aligned(x.shape[0] + 3, size)
-    largest, total = aligned(2, size)
+    largest, total = aligned(1, size)[0], aligned(1, size)[0]
     spread = aligned(k_all, size)
     start = begin
     while start < end:

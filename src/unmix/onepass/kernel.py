@@ -271,7 +271,7 @@ def pass_rows(mode, key, terms, x, centre, weight, log_w, params, n, stats, z, b
     joint = aligned(k_all, size)
     block = aligned(columns, size)
     work = aligned(columns + 3, size)
-    largest, total = aligned(2, size)
+    largest, total = aligned(1, size)[0], aligned(1, size)[0]
     scratch, chosen, counts = np.empty(size), np.zeros(size), np.empty(k_all)
     log_marginal = 0.0
     start = begin
@@ -370,7 +370,7 @@ def responsibility_rows(terms, x, centre, log_w, params, r, log_marginal):  # ty
     joint = aligned(k_all, size)
     block = aligned(x.shape[0], size)
     work = aligned(x.shape[0] + 3, size)
-    largest, total = aligned(2, size)
+    largest, total = aligned(1, size)[0], aligned(1, size)[0]
     start = 0
     while start < rows:
         m = min(size, rows - start)
