@@ -74,13 +74,15 @@ def analyse(
     Returns
     -------
     str or None
-        The verdict of the cross-check, where there are draws.
+        The verdict of the cross-check, where there are draws; ``"no maximum"`` where EM alone was
+        asked for and has none to show.
     """
     stage = Stages(console)
     with stage("loading PyMC and all that it needs"):
         import unmix
         from unmix import check, io, models  # noqa: F401 (loaded here, not in a later stage)
         from unmix.derive import derive
+        from unmix.remedies import NO_MAXIMUM, for_command_line
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
         model = models.gaussian(x, plan.components, covariance=plan.covariance)
@@ -93,8 +95,14 @@ def analyse(
     with stage("EM, maximum likelihood", has_bar=True):
         em = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
     work.save("em", em)
-    work.show("Parameters by EM", tables.em_table(em))
+    work.show("Parameters by EM", tables.em_table(for_command_line(em)))
     verdict = None
+    if em.status.name in NO_MAXIMUM:
+        console.print(Text(_no_maximum(em, plan), style="bold red"))
+        if plan.method == "em":
+            _end(work)
+            return "no maximum"
+        em = None
     if plan.method == "em":
         responsibilities = _rows(work, em)
         names = list(map(str, x.columns))
@@ -109,14 +117,26 @@ def analyse(
     else:
         post = _draw(work, em)
         verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
-    stage.total()
-    if out:
-        written = ", ".join(sorted(out.written))
-        console.print(Text(f"Written to {printable(out.path, 200)}: {written}"))
+    _end(work)
     return verdict
 
 
-def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
+def _no_maximum(em: "EMResult", plan: Plan) -> str:
+    """That what EM ended at is no fit, and what follows from that."""
+    said = f"NO FIT BY EM ({em.status.name}): the parameters above are where it stopped, no maximum"
+    if plan.method == "em":
+        return f"{said}; no responsibilities, table or figures are made of them."
+    return f"{said}; nothing below rests on them."
+
+
+def _end(work: Work) -> None:
+    work.stage.total()
+    if work.out:
+        written = ", ".join(sorted(work.out.written))
+        work.console.print(Text(f"Written to {printable(work.out.path, 200)}: {written}"))
+
+
+def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
     """Draws of θ and z, on disk before anything else is done with them."""
     import unmix
 
@@ -153,7 +173,7 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
     return post
 
 
-def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
+def _check(work: Work, em: "EMResult | None", post: "xr.DataTree") -> str:
     """All that draws from a right rule are good for."""
     import unmix
     from unmix.show import tables
@@ -164,24 +184,25 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
     work.show("Parameters by MCMC", tables.posterior_table(summary), matching)
     responsibilities = _rows(work, post)
     check = _crosscheck(work, post)
-    with work.stage("comparing EM with MCMC"):
-        comparison = unmix.compare(work.model, em, post)
-    work.show("EM against MCMC", tables.comparison_table(comparison))
+    comparison = None
+    if em is not None and work.plan.compare:
+        with work.stage("comparing EM with MCMC"):
+            comparison = unmix.compare(work.model, em, post)
+        work.show("EM against MCMC", tables.comparison_table(comparison))
     fresh = post.attrs.get("z_kind") == "fresh"
     draws = post["posterior"].sizes["chain"] * post["posterior"].sizes["draw"]
     names = list(map(str, work.x.columns))
-    _figures(
-        work,
-        {
-            "components": lambda show: show.fitted_components(
-                work.model, post, responsibilities, names=names
-            ),
-            "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
-            "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
-            "em_against_mcmc": lambda show: show.em_against_mcmc(comparison),
-            "traces": lambda show: show.traces(_aligned(work, post)),
-        },
-    )
+    makers: dict[str, Callable[[Any], Figure]] = {
+        "components": lambda show: show.fitted_components(
+            work.model, post, responsibilities, names=names
+        ),
+        "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
+        "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
+        "traces": lambda show: show.traces(_aligned(work, post)),
+    }
+    if comparison is not None:
+        makers["em_against_mcmc"] = lambda show: show.em_against_mcmc(comparison)
+    _figures(work, makers)
     return check
 
 
@@ -268,15 +289,17 @@ def _summary(work: Work, post: "xr.DataTree") -> "tuple[pd.DataFrame, str]":
     import xarray as xr
 
     import unmix
+    from unmix.derive.correlations import with_correlations
 
     theta = unmix.align(work.model, post)
+    theta = with_correlations(theta).assign_attrs(theta.attrs)
     summary = az.summary(xr.DataTree.from_dict({"posterior": theta}))
     return summary[summary["sd"].astype(float) > 0], str(theta.attrs["alignment"])
 
 
 def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
     """Draw and write each; one that cannot be drawn is said and the others still are."""
-    if work.out is None:
+    if work.out is None or not work.plan.figures:
         return
     with work.stage("figures"):
         from unmix import show

@@ -26,6 +26,8 @@ class Plan:
         ``".nc"`` or ``".zarr"``.
     id
         What the column that names the rows is called in ``assignments.csv``.
+    compare, figures
+        Whether EM is compared with the draws, and whether figures are drawn.
     broken
         The wrong Bayes' rule to use from the drawing of z on, one of `unmix.check.broken.BREAKS`.
     """
@@ -41,3 +43,5 @@ class Plan:
     suffix: str = ".nc"
     id: str = "obs"
     broken: str | None = None
+    compare: bool = True
+    figures: bool = True

@@ -23,6 +23,7 @@ from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
 from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
 from unmix.derive import Derivation, derive
+from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 
@@ -232,6 +233,7 @@ def _table(dataset: xr.Dataset) -> pd.DataFrame:
     import arviz as az  # here, because it takes a second
 
     parts = []
+    dataset = with_correlations(dataset)
     with np.errstate(invalid="ignore", divide="ignore"):  # R-hat of what never moves is 0/0
         for name in dataset.data_vars:
             tree = xr.DataTree.from_dict({"posterior": dataset[[name]]})

@@ -62,4 +62,9 @@ def observed_data(derivation: Derivation) -> xr.Dataset:
             labels = derivation.model.coords.get(d)
             if labels is not None:
                 coords[d] = np.asarray(labels)
-    return xr.Dataset(variables, coords=coords)
+    found = xr.Dataset(variables, coords=coords)
+    feature = derivation.model.coords.get("feature")
+    for name in found:  # a single column has no dim along which its name could stand
+        if found[name].ndim == 1 and feature is not None and len(feature) == 1:
+            found[name].attrs["feature"] = str(feature[0])
+    return found

@@ -5,23 +5,26 @@ there is no colour.
 """
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from unmix.derive.correlations import with_correlations
 from unmix.show.numbers import datum, number, plain
 
 MOST_ROWS = 40
 MOST_COMPONENTS = 6
 R_HAT = 1.01  # Vehtari et al. 2021, Bayesian Analysis 16:667
 ESS = 400
+NAME = 32  # characters of a name in one line
 
 
 def em_table(em: Any) -> RenderableType:
@@ -43,14 +46,14 @@ def em_table(em: Any) -> RenderableType:
     if em.left_out:
         names = ", ".join(plain(n) for n in em.left_out)
         lines.append(_indented(f"not in the likelihood, left out: {names}"))
-    return Group(*lines, *_theta_tables(em.theta))
+    return Group(*lines, *_theta_tables(with_correlations(em.theta)))
 
 
 def posterior_table(summary: pd.DataFrame) -> RenderableType:
     """What `arviz.summary` gives; chains that disagree and too few effective draws are marked."""
     columns = [c for c in summary.columns if c != "mcse_sd"]  # no room, and the least asked for
-    table = _table("parameter", *map(_heading, columns))
     doubted = False
+    rows = []
     for name, row in summary.iloc[:MOST_ROWS].iterrows():
         cells = []
         for column, value in row[columns].items():
@@ -60,8 +63,14 @@ def posterior_table(summary: pd.DataFrame) -> RenderableType:
             doubted |= bad
             shown = _statistic(str(column), value) + (" !" if bad else "")
             cells.append(Text(shown, style="bold red" if bad else ""))
-        table.add_row(Text(plain(name)), *cells)
-    lines: list[RenderableType] = [table, *_left_out(len(summary))]
+        rows.append([_name(name), *cells])
+    # Where there is no room for all, first what is least asked for goes, then names are folded.
+    heads = [_heading(c) for c in columns]
+    least = [j for j, c in enumerate(columns, 1) if c in ("mcse_mean", "ess_tail")][::-1]
+    without = [[], least[:1], least]
+    lines: list[RenderableType] = [
+        _Widest([_filled(heads, rows, out) for out in without]), *_left_out(len(summary))
+    ]  # fmt: skip
     if doubted:
         lines.append(
             Text(
@@ -92,7 +101,7 @@ def assignments_table(
     counted = first.get("assignment_frequency")
     labels = [plain(label, 16) for label in first["component"].values]
     several = len(labels) <= MOST_COMPONENTS
-    columns = [] if data is None else [plain(c, 20) for c in data.columns]
+    columns = [] if data is None else [plain(c, NAME) for c in data.columns]
     heads = [f"p(z={label}|x)" for label in labels] if several else ["responsibility"]
     table = _table("obs", *columns, "most likely", *heads)
     if counted is not None:
@@ -161,7 +170,7 @@ def comparison_table(comparison: Any) -> RenderableType:
     for label, row in parameters.iloc[:MOST_ROWS].iterrows():
         inside = {True: "yes", False: "no !"}.get(row["em_inside"], "–")  # None: not known
         table.add_row(
-            Text(plain(label)),
+            _name(label),
             *(number(float(row[c])) for c in names),
             Text(inside, style="bold red" if "!" in inside else ""),
         )
@@ -177,21 +186,51 @@ def comparison_table(comparison: Any) -> RenderableType:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, header_style="bold")
-    table.add_column(Text(first), justify="left", overflow="fold")
+    # Names are what one looks for: numbers and headings give way first.
+    table.add_column(Text(first), justify="left", overflow="fold", no_wrap=True)
     for name in others:
         table.add_column(Text(name), justify="right", overflow="fold")
     return table
+
+
+class _Widest:
+    """Of several tables, the first that the terminal has room for; else the last."""
+
+    def __init__(self, tables: list[Table]) -> None:
+        self.tables = tables
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for table in self.tables[:-1]:
+            if table.__rich_measure__(console, options.update(max_width=10_000)).maximum <= (
+                options.max_width
+            ):
+                yield table
+                return
+        yield self.tables[-1]
+
+
+def _filled(heads: list[str], rows: list[list[Text]], out: list[int]) -> Table:
+    """A table of parameters without some of its columns, which are counted from the names' on."""
+    table = _table("parameter", *(h for j, h in enumerate(heads, 1) if j not in out))
+    for row in rows:
+        table.add_row(*(cell for j, cell in enumerate(row) if j not in out))
+    return table
+
+
+def _name(name: Any) -> Text:
+    """A parameter's name, whole: one that is long goes on in the next line, between words."""
+    return Text("\n  ".join(wrap(plain(name, 4 * NAME), NAME)))
 
 
 def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
     """θ with one column for each component, then what belongs to all of them."""
     by_component = [n for n, v in theta.items() if "component" in v.dims]
     if by_component:
-        labels = [plain(v, 20) for v in theta["component"].values]
+        labels = [plain(v, NAME) for v in theta["component"].values]
         table = _table("parameter", *(f"component {label}" for label in labels))
         lines = [line for name in by_component for line in _elements(theta[name], "component")]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(Text(label), *(number(float(v), 5) for v in values))
+            table.add_row(_name(label), *(number(float(v), 5) for v in values))
         yield table
         yield from _left_out(len(lines))
     shared = [n for n in theta.data_vars if n not in by_component]
@@ -199,7 +238,7 @@ def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
         table = _table("parameter", "value")
         lines = [line for name in shared for line in _elements(theta[name], None)]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(Text(label), number(float(values), 5))
+            table.add_row(_name(label), number(float(values), 5))
         yield table
         yield from _left_out(len(lines))
 
@@ -210,7 +249,7 @@ def _elements(values: xr.DataArray, along: str | None) -> list[tuple[str, Any]]:
     lines = []
     for at in np.ndindex(*(values.sizes[d] for d in own)):
         one = values.isel(dict(zip(own, at, strict=True))).to_numpy()
-        labels = [plain(values[d].values[i], 20) for d, i in zip(own, at, strict=True)]
+        labels = [plain(values[d].values[i], NAME) for d, i in zip(own, at, strict=True)]
         name = plain(values.name)
         lines.append((f"{name}[{', '.join(labels)}]" if labels else name, one))
     return lines
