@@ -5,54 +5,24 @@ prints what came of it. What has been computed is on disk before the next long s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
-from rich.rule import Rule
+from rich.console import Console
 from rich.text import Text
 
-from unmix.errors import UnmixError
 from unmix.output import OutputFolder
 from unmix.plan import Plan
 from unmix.printable import printable
 from unmix.stages import Stages
 from unmix.terminal import say
+from unmix.work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pymc as pm
     import xarray as xr
     from matplotlib.figure import Figure
 
     from unmix.infer import EMResult
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every stage needs: the rows, their model, what was asked for, and where to tell."""
-
-    x: "pd.DataFrame"
-    model: "pm.Model"
-    plan: Plan
-    out: OutputFolder | None
-    console: Console
-    stage: Stages
-
-    def save(self, name: str, fit: Any) -> None:
-        """Write a fit to the folder, if there is one."""
-        if self.out:
-            with self.stage(f"writing {name}{self.plan.suffix}"):
-                self.out.fit(f"{name}{self.plan.suffix}", fit, self.model)
-
-    def show(self, title: str, *content: RenderableType) -> None:
-        """Print under a heading."""
-        self.console.print()
-        self.console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
-        for part in content:
-            self.console.print(part)
-        if content:
-            self.console.print()
 
 
 def analyse(
@@ -100,24 +70,23 @@ def analyse(
     if em.status.name in NO_MAXIMUM:
         console.print(Text(_no_maximum(em, plan), style="bold red"))
         if plan.method == "em":
-            _end(work)
+            work.end()
             return "no maximum"
         em = None
     if plan.method == "em":
         responsibilities = _rows(work, em)
         names = list(map(str, x.columns))
-        _figures(
-            work,
+        work.figures(
             {
                 "components": lambda show: show.fitted_components(
                     work.model, em, responsibilities, names=names
                 )
-            },
+            }
         )
     else:
         post = _draw(work, em)
         verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
-    _end(work)
+    work.end()
     return verdict
 
 
@@ -127,13 +96,6 @@ def _no_maximum(em: "EMResult", plan: Plan) -> str:
     if plan.method == "em":
         return f"{said}; no responsibilities, table or figures are made of them."
     return f"{said}; nothing below rests on them."
-
-
-def _end(work: Work) -> None:
-    work.stage.total()
-    if work.out:
-        written = ", ".join(sorted(work.out.written))
-        work.console.print(Text(f"Written to {printable(work.out.path, 200)}: {written}"))
 
 
 def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
@@ -202,7 +164,7 @@ def _check(work: Work, em: "EMResult | None", post: "xr.DataTree") -> str:
     }
     if comparison is not None:
         makers["em_against_mcmc"] = lambda show: show.em_against_mcmc(comparison)
-    _figures(work, makers)
+    work.figures(makers)
     return check
 
 
@@ -295,23 +257,6 @@ def _summary(work: Work, post: "xr.DataTree") -> "tuple[pd.DataFrame, str]":
     theta = with_correlations(theta).assign_attrs(theta.attrs)
     summary = az.summary(xr.DataTree.from_dict({"posterior": theta}))
     return summary[summary["sd"].astype(float) > 0], str(theta.attrs["alignment"])
-
-
-def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
-    """Draw and write each; one that cannot be drawn is said and the others still are."""
-    if work.out is None or not work.plan.figures:
-        return
-    with work.stage("figures"):
-        from unmix import show
-
-        left_out = {}
-        for name, make in makers.items():
-            try:
-                work.out.figure(name, make(show))
-            except UnmixError as error:
-                left_out[name] = str(error)
-    for name, reason in left_out.items():
-        work.console.print(Text(f"No figure {name}: {reason}", style="yellow"))
 
 
 def _aligned(work: Work, post: "xr.DataTree") -> "xr.DataTree":

@@ -14,6 +14,7 @@ import typer
 from unmix import __version__
 from unmix.errors import UnmixError
 from unmix.one_sentence import OneSentence
+from unmix.plan import checked_plan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -88,7 +89,9 @@ def demo(
     With --break the draws of θ are put through a wrong Bayes' rule, to see it caught: weights
     (forgotten), variance (where the standard deviation should be), sticky (z not drawn afresh).
     """
-    plan = _plan(2, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, broken=broken)
+    plan = checked_plan(
+        2, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, broken=broken
+    )
     from unmix import demo as story
     from unmix.output import OutputFolder
     from unmix.terminal import say, terminal
@@ -131,7 +134,7 @@ def fit(
     Exit code 1 where EM alone was asked for and the likelihood has no maximum: em.nc is then all
     that is written.
     """
-    plan = _plan(
+    plan = checked_plan(
         components,
         covariance=covariance,
         method=method,
@@ -257,23 +260,6 @@ def plot(
 
 
 # --- parts ---------------------------------------------------------------------------------------
-
-
-def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
-    """The options, looked at before anything is read or computed."""
-    if components < 1:
-        raise UnmixError(f"-k is {components}: ask for 1 component or more")
-    for name, smallest in {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}.items():
-        if (value := options.get(name)) is not None and value < smallest:
-            raise UnmixError(f"--{name} is {value}: give {smallest} or more")
-    if suffix == ".zarr":
-        from importlib.util import find_spec
-
-        if find_spec("zarr") is None:
-            raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
-    from unmix.plan import Plan
-
-    return Plan(components, suffix=suffix, **options)
 
 
 def _names(text: str | None, option: str = "--columns") -> list[str] | None:

@@ -10,8 +10,8 @@ NO_MAXIMUM = ("collapsed", "emptied", "not monotone", "failed")
 
 REMEDIES = {
     "iteration limit": (
-        "the iterations ran out while the parameters still moved: ask for fewer components (-k), or "
-        "expect some that the data barely tell apart"
+        "the iterations ran out while the parameters still moved: ask for fewer components (-k), "
+        "or expect some that the data barely tell apart"
     ),
     "collapsed": (
         "a component shrank onto a few identical values, where the likelihood has no maximum: ask "
@@ -19,7 +19,8 @@ REMEDIES = {
         "(--method auto), as priors keep standard deviations from zero"
     ),
     "emptied": (
-        "a component lost all its observations: ask for fewer components (-k), or try another --seed"
+        "a component lost all its observations: ask for fewer components (-k), or try another "
+        "--seed"
     ),
     "not monotone": (
         "the log-likelihood went down, so this is no maximum: rescale the columns, or sample "
@@ -33,7 +34,7 @@ REMEDIES = {
 
 
 def for_command_line(fit: Any) -> Any:
-    """A result of EM whose status gives advice that a command can follow; other fits as they are."""
+    """A result of EM whose status advises what a command can do; other fits as they are."""
     found = getattr(fit, "status", None)
     if not isinstance(found, Status):
         return fit

@@ -1,8 +1,8 @@
 r"""Correlations, where θ holds a Cholesky factor of their matrix, as PyMC's `LKJCorr` has it.
 
-A factor C of a correlation matrix R = C Cᵀ is lower triangular, with a positive diagonal and rows of
-length one, and nothing else is: a variable is known by its numbers, whatever it is called. Only the
-numbers below the diagonal of R say anything, and only these are named.
+A factor C of a correlation matrix R = C Cᵀ is lower triangular, with a positive diagonal and rows
+of length one, and nothing else is: a variable is known by its numbers, whatever it is called. Only
+the numbers below the diagonal of R say anything, and only these are named.
 """
 
 from itertools import combinations

@@ -72,7 +72,7 @@ def text(value: Any, longest: int = 40) -> str:
 
 
 def folded(name: str, columns: int = 22) -> str:
-    """A long name in lines of about so many characters, so that it leaves room for what it names."""
+    """A long name in lines of so many characters, which leave room for what it names."""
     return "\n".join(wrap(name, columns)) or name
 
 
