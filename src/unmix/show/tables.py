@@ -63,13 +63,13 @@ def posterior_table(summary: pd.DataFrame) -> RenderableType:
             doubted |= bad
             shown = _statistic(str(column), value) + (" !" if bad else "")
             cells.append(Text(shown, style="bold red" if bad else ""))
-        rows.append([_name(name), *cells])
+        rows.append((name, cells))
     # Where there is no room for all, first what is least asked for goes, then names are folded.
     heads = [_heading(c) for c in columns]
     least = [j for j, c in enumerate(columns, 1) if c in ("mcse_mean", "ess_tail")][::-1]
-    without = [[], least[:1], least]
+    ways = [([], NAME), (least[:1], NAME), (least, NAME), (least, NAME // 2)]
     lines: list[RenderableType] = [
-        _Widest([_filled(heads, rows, out) for out in without]), *_left_out(len(summary))
+        _Widest([_filled(heads, rows, *way) for way in ways]), *_left_out(len(summary))
     ]  # fmt: skip
     if doubted:
         lines.append(
@@ -209,17 +209,21 @@ class _Widest:
         yield self.tables[-1]
 
 
-def _filled(heads: list[str], rows: list[list[Text]], out: list[int]) -> Table:
-    """A table of parameters without some of its columns, which are counted from the names' on."""
+def _filled(
+    heads: list[str], rows: list[tuple[Any, list[Text]]], out: list[int], width: int
+) -> Table:
+    """A table without some of its columns, counted from 1, its names folded to a width."""
     table = _table("parameter", *(h for j, h in enumerate(heads, 1) if j not in out))
-    for row in rows:
-        table.add_row(*(cell for j, cell in enumerate(row) if j not in out))
+    for name, cells in rows:
+        table.add_row(
+            _name(name, width), *(cell for j, cell in enumerate(cells, 1) if j not in out)
+        )
     return table
 
 
-def _name(name: Any) -> Text:
+def _name(name: Any, width: int = NAME) -> Text:
     """A parameter's name, whole: one that is long goes on in the next line, between words."""
-    return Text("\n  ".join(wrap(plain(name, 4 * NAME), NAME)))
+    return Text("\n  ".join(wrap(plain(name, 8 * NAME), width)))
 
 
 def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
@@ -249,7 +253,7 @@ def _elements(values: xr.DataArray, along: str | None) -> list[tuple[str, Any]]:
     lines = []
     for at in np.ndindex(*(values.sizes[d] for d in own)):
         one = values.isel(dict(zip(own, at, strict=True))).to_numpy()
-        labels = [plain(values[d].values[i], NAME) for d, i in zip(own, at, strict=True)]
+        labels = [plain(values[d].values[i], 4 * NAME) for d, i in zip(own, at, strict=True)]
         name = plain(values.name)
         lines.append((f"{name}[{', '.join(labels)}]" if labels else name, one))
     return lines
