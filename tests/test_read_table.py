@@ -42,7 +42,7 @@ def test_all_columns_of_numbers_by_default(file):
     assert frame.columns.to_list() == ["a", "b"]
     assert frame.to_numpy().tolist() == [[1, 2.5], [-30, 0.5], [4, 6]]
     assert frame.index.to_list() == [0, 1, 2]
-    assert frame.attrs == {"left_out": {"name": "text"}, "encoding": "utf-8"}
+    assert frame.attrs == {"left_out": {"name": "text"}, "encoding": "utf-8", "doubts": []}
 
 
 def test_columns_come_in_the_order_asked_for(file):

@@ -194,31 +194,32 @@ def _table(first: str, *others: str) -> Table:
 
 
 class _Widest:
-    """Of several tables, the first that the terminal has room for; else the last."""
+    """Of several tables with the widths that they need, the first that there is room for."""
 
-    def __init__(self, tables: list[Table]) -> None:
+    def __init__(self, tables: list[tuple[Table, int]]) -> None:
         self.tables = tables
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for table in self.tables[:-1]:
-            if table.__rich_measure__(console, options.update(max_width=10_000)).maximum <= (
-                options.max_width
-            ):
-                yield table
-                return
-        yield self.tables[-1]
+        fitting = (table for table, width in self.tables if width <= options.max_width)
+        yield next(fitting, self.tables[-1][0])
 
 
 def _filled(
     heads: list[str], rows: list[tuple[Any, list[Text]]], out: list[int], width: int
-) -> Table:
-    """A table without some of its columns, counted from 1, its names folded to a width."""
-    table = _table("parameter", *(h for j, h in enumerate(heads, 1) if j not in out))
-    for name, cells in rows:
-        table.add_row(
-            _name(name, width), *(cell for j, cell in enumerate(cells, 1) if j not in out)
-        )
-    return table
+) -> tuple[Table, int]:
+    """A table without some of its columns, counted from 1, its names folded; the room it needs.
+
+    Headings may be broken between words, numbers never.
+    """
+    kept = [j for j in range(len(heads)) if j + 1 not in out]
+    table = _table("parameter", *(heads[j] for j in kept))
+    named = [_name(name, width) for name, _ in rows]
+    for name, (_, cells) in zip(named, rows, strict=True):
+        table.add_row(name, *(cells[j] for j in kept))
+    room = max([9, *(len(line) for name in named for line in name.plain.split("\n"))])
+    for j in kept:
+        room += max(map(len, [*heads[j].split(), *(cells[j].plain for _, cells in rows)]))
+    return table, room + 2 * len(kept) + 2
 
 
 def _name(name: Any, width: int = NAME) -> Text:
