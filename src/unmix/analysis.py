@@ -63,12 +63,13 @@ def analyse(
     console.print()
 
     with stage("EM, maximum likelihood", has_bar=True):
-        em = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
-    work.save("em", em)
-    work.show("Parameters by EM", tables.em_table(for_command_line(em)))
+        found = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
+    work.save("em", found)
+    work.show("Parameters by EM", tables.em_table(for_command_line(found)))
     verdict = None
-    if em.status.name in NO_MAXIMUM:
-        console.print(Text(_no_maximum(em, plan), style="bold red"))
+    em: EMResult | None = found
+    if found.status.name in NO_MAXIMUM:
+        console.print(Text(_no_maximum(found, plan), style="bold red"))
         if plan.method == "em":
             work.end()
             return "no maximum"

@@ -71,7 +71,7 @@ def with_correlations(theta: xr.Dataset) -> xr.Dataset:
         coords = {d: theta[d] for d in lead if d in theta.coords}
         names = [f"{labels[i]}, {labels[j]}" for i, j in pairs_of(values.shape[-1])]
         array = xr.DataArray(of_factor(values), dims=[*lead, dim], coords={**coords, dim: names})
-        found = found.drop_vars(name).assign({called(str(name)): array})
+        found = found.drop_vars([name]).assign({called(str(name)): array})
     return found
 
 

@@ -1,5 +1,7 @@
 """More than two features: a grid of panels, a pair of features in each, one on the diagonal."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -94,7 +96,7 @@ def head(
 
 
 def _diagonal(axes: Axes, x: NDArray, r: Array, j: int, found: Normals | None) -> None:
-    bins = bins_of(x, x.dtype.kind in "iu")
+    bins = list(bins_of(x, x.dtype.kind in "iu"))
     axes.set_yticks([])
     if found is None:
         for k in range(r.shape[1]):
@@ -127,7 +129,7 @@ def _contours(axes: Axes, rows: NDArray, pair: tuple[int, int], found: Normals) 
     margin = 0.15 * (high - low)
     fewer = _of_draws(found, AVERAGED)
     for k in range(found.w.shape[1]):
-        style = {"colors": colours.colour(k), "linestyles": [colours.line(k)]}
+        style: dict[str, Any] = {"colors": colours.colour(k), "linestyles": [colours.line(k)]}
         if len(found.w) > 1:
             single = _of_draws(found, FEW)
             rings = [single.ellipse(t, *pair, k, 2.0) for t in range(len(single.w))]

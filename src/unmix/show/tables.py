@@ -67,9 +67,16 @@ def posterior_table(summary: pd.DataFrame) -> RenderableType:
     # Where there is no room for all, first what is least asked for goes, then names are folded.
     heads = [_heading(c) for c in columns]
     least = [j for j, c in enumerate(columns, 1) if c in ("mcse_mean", "ess_tail")][::-1]
-    ways = [([], NAME), (least[:1], NAME), (least, NAME), (least, NAME // 2)]
+    upright = [head.replace(" ", "\n") for head in heads]
+    ways = [
+        (heads, [], NAME),
+        (upright, [], NAME),
+        (upright, least[:1], NAME),
+        (upright, least, NAME),
+        (upright, least, NAME // 2),
+    ]
     lines: list[RenderableType] = [
-        _Widest([_filled(heads, rows, *way) for way in ways]), *_left_out(len(summary))
+        _Widest([_filled(rows, *way) for way in ways]), *_left_out(len(summary))
     ]  # fmt: skip
     if doubted:
         lines.append(
@@ -205,21 +212,20 @@ class _Widest:
 
 
 def _filled(
-    heads: list[str], rows: list[tuple[Any, list[Text]]], out: list[int], width: int
+    rows: list[tuple[Any, list[Text]]], heads: list[str], out: list[int], width: int
 ) -> tuple[Table, int]:
-    """A table without some of its columns, counted from 1, its names folded; the room it needs.
-
-    Headings may be broken between words, numbers never.
-    """
+    """A table without some of its columns, counted from 1, its names folded; the room it needs."""
     kept = [j for j in range(len(heads)) if j + 1 not in out]
     table = _table("parameter", *(heads[j] for j in kept))
+    for column in table.columns:
+        column.no_wrap = True  # a number that is broken in two is read as another
     named = [_name(name, width) for name, _ in rows]
     for name, (_, cells) in zip(named, rows, strict=True):
         table.add_row(name, *(cells[j] for j in kept))
     room = max([9, *(len(line) for name in named for line in name.plain.split("\n"))])
     for j in kept:
-        room += max(map(len, [*heads[j].split(), *(cells[j].plain for _, cells in rows)]))
-    return table, room + 2 * len(kept) + 2
+        room += max(map(len, [*heads[j].split("\n"), *(cells[j].plain for _, cells in rows)]))
+    return table, room + 2 * len(kept) + 4  # blanks between, and the edges
 
 
 def _name(name: Any, width: int = NAME) -> Text:
