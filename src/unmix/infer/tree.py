@@ -63,10 +63,9 @@ def observed_data(derivation: Derivation) -> xr.Dataset:
             if labels is not None:
                 coords[d] = np.asarray(labels)
     found = xr.Dataset(variables, coords=coords)
-    feature = derivation.model.coords.get("feature")  # a single column has no dim to hold its name
-    for (
-        variable
-    ) in found.data_vars.values():  # a single column has no dim along which its name could stand
+    # A single column has no dim along which its name could stand.
+    feature = derivation.model.coords.get("feature")
+    for variable in found.data_vars.values():
         if variable.ndim == 1 and feature is not None and len(feature) == 1:
             variable.attrs["feature"] = str(feature[0])
     return found
