@@ -89,12 +89,12 @@ def gaussian(
 
     # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
     numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
-    coords: dict[str, Any] = {"component": range(components)}
+    # Of one feature no variable has the dim; the name is kept for figures.
+    coords: dict[str, Any] = {"component": range(components), "feature": rows.features}
     obs = None if numbered else rows.labels
     if values.ndim == 1:
         model = _one_feature(values, coords, obs, weights, centre, spread, scale)
     else:
-        coords["feature"] = rows.features
         model = _features(
             values, coords, obs, weights, centre, spread, scale, covariance, correlation
         )

@@ -212,6 +212,7 @@ def test_explain_takes_ids(fitted, run):
     assert "What pulls it to component" in done.stdout
     assert "Nearest neighbours" in done.stdout
     assert "counted" in done.stdout
+    assert " s  deriving Bayes' rule, evaluating it for the row" in done.stdout
     logs = run("explain", str(folder / "out" / "fit.nc"), "--obs", "eruption 3", "--logs")
     assert "log p(A|B)" in logs.stdout
     em = run("explain", str(folder / "out" / "em.nc"), "--obs", "eruption 3")
@@ -330,6 +331,56 @@ def test_em_alone(run, tmp_path):
     ]
 
 
+def test_em_that_collapsed_is_no_success(run, tmp_path):
+    rows = [f"{5 * (i % 2)},{i % 2}" for i in range(20)]
+    (tmp_path / "data.csv").write_text("x,sex\n" + "\n".join(rows))
+    line = "fit data.csv -k 2 --covariance diagonal --method em --seed 1"
+    done = run(*line.split())
+    assert done.exit_code == 1, done.stderr
+    said = " ".join(done.stdout.split())
+    assert "NO FIT BY EM (collapsed)" in said
+    assert "(-k)" in said
+    assert "--method auto" in said
+    assert "kind='posterior'" not in said  # which no command takes
+    assert "raise starts" not in said
+    assert {p.name for p in (tmp_path / "unmix-fit").iterdir()} == {"em.nc"}
+    assert "Warning: column 'sex' has two values only" in said
+    plan = Plan(2, covariance="diagonal", method="nuts")
+    assert "nothing below rests on them" in analysis._no_maximum(
+        io.load(tmp_path / "unmix-fit" / "em.nc"), plan
+    )
+
+
+def test_no_figures_and_no_comparison_where_none_are_wanted(run, tmp_path, no_sampling):
+    write_rows(tmp_path / "data.csv")
+    line = "fit data.csv -k 2 --columns x --draws 200 --chains 2 --no-figures --no-compare"
+    done = run(*line.split())
+    assert done.exit_code == 0, done.stderr
+    assert {p.name for p in (tmp_path / "unmix-fit").iterdir()} == {
+        "assignments.csv",
+        "em.nc",
+        "fit.nc",
+    }
+    assert "EM against MCMC" not in done.stdout
+    model = io.load_model(io.load_tree(tmp_path / "unmix-fit" / "em.nc"))
+    assert list(model.coords["feature"]) == ["x"]
+
+
+def test_the_name_of_a_single_column_is_kept(run, tmp_path):
+    write_rows(tmp_path / "data.csv")
+    x = pd.read_csv(tmp_path / "data.csv")["y"].rename("waiting")
+    model = unmix.models.gaussian(x, 2)
+    theta = {"w": [0.4, 0.6], "mu": [0.0, 10.0], "sigma": [2.0, 2.0]}
+    fit = xr.DataTree.from_dict({"posterior": xr.Dataset(
+        {n: (("chain", "draw", "component"), np.tile(v, (1, 2, 1))) for n, v in theta.items()}
+    )})  # fmt: skip
+    io.save(fit, tmp_path / "fit.nc", model=model)
+    tree = io.load_tree(tmp_path / "fit.nc")
+    again = io.load_model(tree)
+    r = unmix.responsibilities(again, theta)
+    assert unmix.show.fitted_components(again, theta, r).axes[-1].get_xlabel() == "waiting"
+
+
 def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
     write_rows(tmp_path / "data.csv")
     seen = {}
@@ -340,7 +391,7 @@ def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
     monkeypatch.setattr(analysis, "analyse", analyse)
     line = (
         "fit data.csv -k 3 --columns y,x --covariance diagonal --method pymc --draws 5 --tune 6"
-        " --chains 7 --cores 8 --seed 9 --format zarr --output there"
+        " --chains 7 --cores 8 --seed 9 --format zarr --output there --no-figures --no-compare"
     )
     done = run(*line.split())
     assert done.exit_code == 0, done.stderr
@@ -358,6 +409,8 @@ def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
         suffix=".zarr",
         id="obs",
         broken=None,
+        compare=False,
+        figures=False,
     )
 
 

@@ -442,3 +442,38 @@ def test_components_that_are_not_identified_are_not_pulled_apart(normal):
     explanation = explain(normal[0], same, obs=0, features=True)
     assert explanation.contributions is None
     assert "no telling one component from another" in " ".join(str(explanation).split())
+
+
+def test_one_row_is_evaluated_without_the_others(monkeypatch):
+    from unmix.derive import Derivation, derive
+    from unmix.derive.by_rows import ByRows
+    from unmix.derive.theta import stack_theta
+    from unmix.show.one_row import OneRow
+
+    x = np.random.default_rng(0).normal(size=40)
+    derivation = derive(unmix.models.gaussian(x, 2))
+    rng = np.random.default_rng(1)
+    draws = {
+        "w": rng.dirichlet([3, 4], (1, 6)),
+        "mu": rng.normal(size=(1, 6, 2)),
+        "sigma": rng.uniform(0.5, 2, (1, 6, 2)),
+    }
+    fit = xr.Dataset({n: (("chain", "draw", "component"), v) for n, v in draws.items()})
+    stack = stack_theta(derivation, fit)
+    prior, likelihood = derivation.log_terms(stack.values)
+    looked = []
+    tables = ByRows.tables
+
+    def watched(self, theta, rows):
+        looked.append(len(np.arange(40)[rows]))
+        return tables(self, theta, rows)
+
+    def whole(*_):
+        raise AssertionError("the whole table, for one row")
+
+    monkeypatch.setattr(ByRows, "tables", watched)
+    monkeypatch.setattr(Derivation, "log_terms", whole)
+    found = OneRow(derivation, derivation, 7, stack).log_terms()
+    assert looked == [1] * 6
+    np.testing.assert_allclose(found[0], prior[:, 0], rtol=1e-12)
+    np.testing.assert_allclose(found[1], likelihood[:, 7], rtol=1e-12)

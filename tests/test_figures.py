@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.stats import multivariate_normal, norm
 import unmix
 from unmix.show import calibration, colours, em_against_mcmc, fitted_components, traces, two_roads
 from unmix.show.density import densities
+from unmix.show.line_figure import bins_of
 
 THETA = {
     "w": np.array([0.36, 0.64]),
@@ -251,13 +253,21 @@ def test_more_than_two_features_are_drawn_in_pairs():
     np.testing.assert_allclose(
         shown[np.lexsort(shown.T)], x[:, 1:][np.lexsort(x[:, 1:].T)], rtol=0, atol=0
     )
-    diagonal = figure.axes[0]
-    counted = [patch.get_xy()[:, 1].max() for patch in diagonal.patches]
-    edges = np.histogram_bin_edges(x[:, 0], 15)
-    for k in (0, 1):
-        weights = r["responsibility"][:, k].to_numpy()
-        expected = np.histogram(x[:, 0], edges, weights=weights)[0].max()
-        assert counted[k] == pytest.approx(expected)
+    # The head stands above the first panel, the legend in the corner that has none.
+    assert "Pairs" in figure.axes[0].get_title(loc="left")
+    assert [k for k, axes in enumerate(figure.axes) if axes.get_legend()] == [2]
+    figure.draw_without_rendering()
+    title = figure.axes[0]._left_title.get_window_extent()
+    assert not title.overlaps(figure.axes[2].get_legend().get_window_extent())
+
+
+def test_a_far_row_does_not_make_bins_coarse():
+    x = np.r_[np.random.default_rng(0).normal(size=400), 60.0]
+    bins = bins_of(x, False)
+    assert ((bins > -2) & (bins < 2)).sum() >= 16  # 30 without the far row, 5 when it ruled
+    assert len(bins) < 820
+    assert bins[0] <= x.min()
+    assert bins[-1] >= x.max()
 
 
 def test_rows_that_follow_covariates_are_drawn_without_densities():
@@ -481,6 +491,42 @@ def test_traces_are_arvizs_own_and_hold_the_draws(draws):
     assert {"w[0]", "mu[1]", "sigma[0]"} <= labels
 
 
+def test_figures_are_listed_before_they_are_loaded():
+    assert set(unmix.show.__all__) <= set(dir(unmix.show))
+    code = "import unmix.show as s; assert {'membership', 'traces'} <= set(dir(s))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_of_em_against_mcmc_is_cut_off_by_long_names():
+    names = ("w[0]", "mu[1, the width of a petal in centimetres]")
+    figure = em_against_mcmc(comparison(names))
+    figure.draw_without_rendering()
+    whole = figure.bbox
+    axes = figure.axes[1]
+    for part in (axes.xaxis.label, *axes.get_yticklabels(), axes._left_title, *figure.legends):
+        box = part.get_window_extent()
+        assert whole.x0 <= box.x0, part
+        assert box.x1 <= whole.x1, part
+        assert whole.y0 <= box.y0, part
+
+
+def test_labels_of_traces_do_not_overlap():
+    names = [f"a rather long name of feature {j}" for j in range(6)]
+    rng = np.random.default_rng(0)
+    posterior = xr.Dataset(
+        {"mu": (("chain", "draw", "feature"), rng.normal(size=(2, 20, 6)))},
+        coords={"chain": [0, 1], "draw": np.arange(20), "feature": names},
+    )
+    figure = traces(xr.DataTree.from_dict({"posterior": posterior}))
+    figure.draw_without_rendering()
+    boxes = [a.yaxis.label.get_window_extent() for a in figure.axes if a.get_ylabel()]
+    boxes += [a.get_window_extent() for a in figure.axes]
+    boxes += [t.get_window_extent() for a in figure.axes[::2] for t in a.get_xticklabels()[1:-1]]
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
+
+
 def test_traces_leave_out_what_never_moves():
     rng = np.random.default_rng(0)
     corr = np.zeros((2, 30, 2, 2))
@@ -490,7 +536,7 @@ def test_traces_leave_out_what_never_moves():
     posterior["z"] = (("chain", "draw", "obs"), rng.integers(2, size=(2, 30, 5)))
     figure = traces(xr.DataTree.from_dict({"posterior": posterior}))
     labels = {axes.get_ylabel() for axes in figure.axes} - {""}
-    assert labels == {"corr\n[1, 0]"}
+    assert labels == {"corr[1, 0]"}
     with pytest.raises(unmix.UnmixError, match="group 'posterior'"):
         traces(posterior)
     still = xr.DataTree.from_dict({"posterior": posterior.isel(i=[0])[["corr"]]})
@@ -501,12 +547,29 @@ def test_traces_leave_out_what_never_moves():
 # -- colours, canvas -------------------------------------------------------------------------------
 
 
-def test_colours_are_of_okabe_and_ito_and_differ_in_grey():
-    # The eight of jfly.uni-koeln.de/color less black, which is ink.
-    published = {"e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "cc79a7"}
+def lightness(code, seen):
+    """CIE L* of a colour, as it is or as it is seen through a matrix on linear light."""
+    light = seen @ colours._to_light(np.array(colors.to_rgb(code)))
+    y = float(np.dot([0.2126, 0.7152, 0.0722], np.clip(light, 0, 1)))
+    return 116 * np.cbrt(y) - 16
+
+
+# Machado, Oliveira and Fernandes 2009 (IEEE Trans. Vis. Comput. Graph. 15:1291), severity 1.0.
+PROTAN = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+          [-0.003882, -0.048116, 1.051998]]  # fmt: skip
+DEUTAN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+          [-0.011820, 0.042940, 0.968881]]  # fmt: skip
+
+
+def test_colours_are_published_ones_and_differ_in_grey():
+    # The eight of jfly.uni-koeln.de/color less black, which is ink; Tol's wine for the purple.
+    published = {"e69f00", "56b4e9", "009e73", "f0e442", "0072b2", "d55e00", "882255"}
     assert {c[1:].lower() for c in colours.COLOURS} == published
-    grey = [np.dot(colors.to_rgb(c), [0.299, 0.587, 0.114]) for c in colours.COLOURS]
-    assert np.abs(np.diff(grey[:4])).min() > 0.1  # neighbours, as far as four components
+    assert colours.ALARM not in colours.COLOURS
+    # Purple was 3 from green. Those who see fewer hues have fewer steps of lightness as well.
+    for seen, apart in ((np.eye(3), 10), (np.array(PROTAN), 5), (np.array(DEUTAN), 5)):
+        grey = [lightness(c, seen) for c in colours.COLOURS[:4]]
+        assert min(abs(a - b) for a, b in combinations(grey, 2)) > apart
     for k in range(20):
         first = {(colours.colour(j), colours.marker(j), str(colours.line(j))) for j in range(k)}
         assert len(first) == k

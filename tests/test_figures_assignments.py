@@ -4,6 +4,8 @@ Each way of being wrong in `mutants_figures.py` is put in place of the right one
 """
 
 import numpy as np
+import pandas as pd
+import pymc as pm
 import pytest
 import xarray as xr
 from matplotlib import colors, pyplot
@@ -14,8 +16,11 @@ from mutants_figures import (
     ARRANGE_MUTANTS,
     BLOCK_MUTANTS,
     ORDER_MUTANTS,
+    PLANE_MUTANTS,
     ROOTOGRAM_MUTANTS,
+    SCALE_MUTANTS,
     STACK_MUTANTS,
+    UNCERTAINTY_MUTANTS,
     bars_across_components,
     features_for_components,
 )
@@ -30,10 +35,13 @@ from unmix.show import (
     membership,
     membership_figure,
     rootogram,
+    rootogram_figure,
     similarity,
     similarity_figure,
     uncertainty,
+    uncertainty_figure,
 )
+from unmix.show.normals import Normals
 
 WAITING = unmix.datasets.old_faithful()["waiting"]
 
@@ -198,11 +206,22 @@ def test_rootogram_counts_rows(r):
             require_rootogram(r, mutant)
 
 
-def test_heights_are_roots_and_ticks_counts(r):
+def require_roots(r):
     for axes in rootogram(result(r)).axes[:3]:
         heights = axes.transData.transform([[0, 0], [0, 4], [0, 16]])[:, 1]
         assert (heights[2] - heights[0]) / (heights[1] - heights[0]) == pytest.approx(2)
         assert all(float(t).is_integer() for t in axes.get_yticks())
+
+
+def test_heights_are_roots_and_ticks_counts(r):
+    require_roots(r)
+
+
+@pytest.mark.parametrize("mutant", SCALE_MUTANTS)
+def test_scales_without_roots_are_seen(r, mutant, monkeypatch):
+    monkeypatch.setattr(rootogram_figure, "_root_scale", mutant)
+    with pytest.raises(AssertionError):
+        require_roots(r)
 
 
 @pytest.mark.parametrize("options", [{"bins": 0}, {"least": 1.0}, {"least": -0.1}])
@@ -322,7 +341,12 @@ def require_label_traces(switched):
 def test_label_traces_show_the_draws_before_and_after(switched):
     require_label_traces(switched)
     default = label_traces(*switched[:2])
-    assert default.axes[0].get_ylabel() == "mu"
+    assert default.axes[0].get_ylabel() == "mu[0]"  # features that have no names
+    posterior, found, *_ = switched
+    named = posterior.assign_coords(feature=["eruptions", "waiting"])
+    assert label_traces(named, found, ("mu", 1)).axes[0].get_ylabel() == "mu[waiting]"
+    assert label_traces(named, found, ("mu", -1)).axes[0].get_ylabel() == "mu[waiting]"
+    assert label_traces(named, found, "w").axes[0].get_ylabel() == "w"
     np.testing.assert_array_equal(dots(default.axes[0])[1][:, 1], switched[2][:, :, 1, 0].ravel())
     assert [t.get_text() for t in default.axes[0].get_xticklabels()] == ["chain 0", "chain 1"]
 
@@ -384,6 +408,13 @@ def responsibility(theta, x):
 
 def entropy(r):
     return -(r * np.log(np.maximum(r, 1e-300))).sum(-1)
+
+
+@pytest.mark.parametrize("mutant", UNCERTAINTY_MUTANTS)
+def test_uncertainty_of_something_else_is_seen(waiting, mutant, monkeypatch):
+    monkeypatch.setattr(uncertainty_figure, "try_densities", mutant)
+    with pytest.raises((AssertionError, StopIteration, IndexError)):
+        test_uncertainty_along_an_axis_has_its_two_parts(waiting)
 
 
 def test_uncertainty_along_an_axis_has_its_two_parts(waiting):
@@ -453,12 +484,114 @@ def test_uncertainty_in_the_plane():
         )
 
 
-def test_no_map_of_three_features():
-    x = np.random.default_rng(0).normal(size=(20, 3))
-    model = unmix.models.gaussian(x, 2, covariance="diagonal")
-    theta = {"w": np.full(2, 0.5), "mu": np.zeros((2, 3)), "sigma": np.ones((2, 3))}
-    with pytest.raises(unmix.UnmixError, match="3 features"):
-        uncertainty(model, theta, unmix.responsibilities(model, theta))
+@pytest.fixture(scope="module")
+def three():
+    """Three correlated features: the rows, the model, one θ, responsibilities, covariances."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 3)) * [1.0, 10.0, 0.1] + [0, 50, 1]
+    model = unmix.models.gaussian(pd.DataFrame(x, columns=["a", "b", "c"]), 2)
+    correlation = np.array([[1, 0.6, -0.3], [0.6, 1, 0.4], [-0.3, 0.4, 1]])
+    factor = np.linalg.cholesky(correlation)
+    theta = {
+        "w": np.array([0.3, 0.7]),
+        "mu": np.array([[-0.5, 45.0, 0.95], [0.5, 55.0, 1.05]]),
+        "sigma": np.array([[1.0, 9.0, 0.1], [0.8, 11.0, 0.12]]),
+        "corr": np.array([factor, factor]),
+    }
+    covariance = theta["sigma"][:, :, None] * correlation * theta["sigma"][:, None]
+    return x, model, theta, unmix.responsibilities(model, theta), covariance
+
+
+def test_rows_in_doubt_are_drawn_in_pairs_of_three_features(three):
+    x, model, theta, rows, _ = three
+    axes = uncertainty(model, theta, rows).axes
+    own = entropy(rows["responsibility"].to_numpy())
+    for at, (i, j) in {0: (0, 0), 3: (1, 0), 4: (1, 1), 6: (2, 0), 7: (2, 1), 8: (2, 2)}.items():
+        expected = np.c_[x[:, j], own if i == j else x[:, i]]
+        shown = np.concatenate(dots(axes[at]))
+        np.testing.assert_allclose(shown[np.lexsort(shown.T)], expected[np.lexsort(expected.T)])
+        drawn = [c for c in axes[at].collections if isinstance(c, PathCollection)]
+        size = np.concatenate([c.get_sizes() for c in drawn])
+        doubt = own[[np.argmin(np.abs(x[:, j] - v)) for v in np.concatenate(dots(axes[at]))[:, 0]]]
+        np.testing.assert_allclose(size, 8 + 62 * doubt / np.log(2))
+    with pytest.raises(unmix.UnmixError, match="3 features, which take a grid of panels"):
+        uncertainty(model, theta, rows, ax=Figure().subplots())
+
+
+def require_marginals(three):
+    """Contours and curves of two features and one, the others integrated out."""
+    _, model, theta, rows, covariance = three
+    axes = fitted_components(model, theta, rows).axes
+    for i, j in ((1, 0), (2, 0), (2, 1)):
+        contours = [c for c in axes[3 * i + j].collections if isinstance(c, QuadContourSet)]
+        for k, contour in enumerate(contours):
+            factor = np.linalg.cholesky(covariance[k][np.ix_([j, i], [j, i])])
+            # Steps of the grid are at most 8 / 79 sd, over sqrt(1 - .6²): 0.13; the peak is then
+            # missed by .09 sd or less, exp(-.004), and interpolation is off by less than that. A
+            # contour may leave the rows' side of the axes, where it is cut and not moved.
+            for path, radius in zip(contour.get_paths(), (2, 1), strict=True):
+                away = (path.vertices - theta["mu"][k, [j, i]]).T
+                far = np.linalg.norm(np.linalg.solve(factor, away), axis=0)
+                assert np.abs(far - radius).max() < 0.02
+    for j in range(3):
+        for k, line in enumerate(axes[4 * j].lines):
+            at, y = line.get_data()
+            sd = np.sqrt(covariance[k, j, j])
+            np.testing.assert_allclose(
+                y, theta["w"][k] * norm.pdf(at, theta["mu"][k, j], sd), rtol=1e-6, atol=1e-12
+            )  # second differences of log-densities near 10 lose six digits at most
+
+
+def test_pairs_show_marginal_densities(three):
+    require_marginals(three)
+
+
+@pytest.mark.parametrize("mutant", PLANE_MUTANTS)
+def test_densities_that_are_no_marginals_are_seen(three, mutant, monkeypatch):
+    monkeypatch.setattr(Normals, "plane", mutant)
+    with pytest.raises((AssertionError, TypeError, ValueError)):
+        require_marginals(three)
+
+
+def test_bands_on_the_diagonal_are_quantiles_over_draws(three):
+    _, model, theta, rows, _ = three
+    shift = np.linspace(-1, 1, 9)
+    draws = {name: np.broadcast_to(v, (1, 9, *v.shape)).copy() for name, v in theta.items()}
+    draws["mu"] += shift[:, None, None] * theta["sigma"].min(axis=0)
+    draws = xr.Dataset(
+        {
+            name: (("chain", "draw", *(f"{name}_{d}" for d in range(v.ndim - 2))), v)
+            for name, v in draws.items()
+        }
+    )
+    axes = fitted_components(model, draws, rows).axes[0]
+    band = axes.collections[0].get_paths()[0].vertices
+    at, _ = axes.lines[0].get_data()
+    point = at[len(at) // 3]
+    here = np.sort(band[np.isclose(band[:, 0], point, rtol=0, atol=1e-12)][:, 1])
+    mu = theta["mu"][0, 0] + shift * theta["sigma"].min(axis=0)[0]
+    each = 0.3 * norm.pdf(point, mu, theta["sigma"][0, 0])
+    np.testing.assert_allclose([here[0], here[-1]], np.quantile(each, [0.055, 0.945]), rtol=1e-6)
+
+
+def test_components_that_are_not_normal_get_no_ellipses(three):
+    """Student's t: its logarithm is no quadratic, whatever it is called."""
+    x, _, theta, _, _ = three
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 10, shape=(2, 3))
+        z = pm.Categorical("z", w, shape=60)
+        pm.StudentT("x", nu=4, mu=mu[z], sigma=1, observed=x)
+    fit = {"w": theta["w"], "mu": theta["mu"]}
+    axes = fitted_components(model, fit, unmix.bayes_rule(model, fit)).axes
+    assert not [c for c in axes[3].collections if isinstance(c, QuadContourSet)]
+    assert not axes[0].lines
+
+
+def test_a_heat_map_of_some_of_the_rows_says_so(p):
+    said = similarity(p, C, of=36).axes[0].texts[0].get_text().replace("\n", " ")
+    assert "12 of 36 rows in the order" in said
+    assert "of 12 rows" not in similarity(p, C, of=12).axes[0].texts[0].get_text()
 
 
 # -- components in the plane, over draws -----------------------------------------------------------

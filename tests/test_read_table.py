@@ -42,7 +42,7 @@ def test_all_columns_of_numbers_by_default(file):
     assert frame.columns.to_list() == ["a", "b"]
     assert frame.to_numpy().tolist() == [[1, 2.5], [-30, 0.5], [4, 6]]
     assert frame.index.to_list() == [0, 1, 2]
-    assert frame.attrs == {"left_out": {"name": "text"}, "encoding": "utf-8"}
+    assert frame.attrs == {"left_out": {"name": "text"}, "encoding": "utf-8", "doubts": []}
 
 
 def test_columns_come_in_the_order_asked_for(file):
@@ -330,3 +330,19 @@ def test_a_parquet_file_that_was_cut_short(parquet_file):
 
 def test_a_name_that_promises_parquet(file):
     assert "not a Parquet file" in refused(file("a\n1\n", "data.parquet"))
+
+
+def test_columns_that_measure_nothing_are_named_with_a_remedy(tmp_path):
+    path = tmp_path / "d.csv"
+    rows = [f"{i},{100 + 7 * i},{i % 2},{i * i % 7}.5,{1990 + 3 * i}" for i in range(9)]
+    path.write_text("index,customer_id,sex,x,year\n" + "\n".join(rows))
+    doubts = read_table(path).attrs["doubts"]
+    assert len(doubts) == 3
+    assert "'index' counts the rows" in doubts[0]
+    assert "--id 'index'" in doubts[0]
+    assert "'customer_id' has whole numbers that all differ" in doubts[1]
+    assert "'sex' has two values only (0 and 1)" in doubts[2]
+    assert "--columns" in doubts[2]
+    # Nobody is told of what he asked for, nor of the column that names the rows.
+    assert read_table(path, ["index", "sex", "x"]).attrs["doubts"] == []
+    assert "index" not in " ".join(read_table(path, id="index").attrs["doubts"])

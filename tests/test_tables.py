@@ -11,6 +11,7 @@ from rich.console import Console
 
 import unmix
 from unmix.check.verdict import TestOutcome, judge
+from unmix.derive.correlations import with_correlations
 from unmix.show import tables
 
 
@@ -169,3 +170,36 @@ def test_comparison_marks_what_em_puts_outside():
 def test_a_long_table_says_what_it_leaves_out():
     many = pd.concat([SUMMARY] * 30, ignore_index=True)
     assert "and 20 more" in words(tables.posterior_table(many))
+
+
+LONG = "mu[1, the width of the petal in centimetres]"
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_long_names_stay_whole(width):
+    text = words(tables.posterior_table(SUMMARY.rename(index={"mu[0]": LONG})), width)
+    kept = " ".join(part.strip() for part in text.replace("  ", "\n").splitlines() if part.strip())
+    for word in LONG.split():
+        assert word in kept.split()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_correlations_stand_in_tables_and_not_their_factor():
+    factor = np.linalg.cholesky(np.array([[1, 0.6, 0.2], [0.6, 1, 0.5], [0.2, 0.5, 1]]))
+    theta = xr.Dataset(
+        {
+            "mu": (("component", "feature"), np.zeros((2, 3))),
+            "corr": (("corr_dim_0", "corr_dim_1", "corr_dim_2"), np.stack([factor, np.eye(3)])),
+        },
+        coords={"component": [0, 1], "feature": ["a", "b", "c"]},
+    )
+    shown = with_correlations(theta)
+    np.testing.assert_allclose(
+        shown["correlation"], [[0.6, 0.2, 0.5], [0, 0, 0]], atol=1e-15
+    )  # rounding
+    assert shown["correlation"].dims[0] == "component"
+    assert shown["corr_pair"].values.tolist() == ["a, b", "a, c", "b, c"]
+    # What is no such factor stays: rows of another length, numbers above the diagonal.
+    for other in (2 * theta["corr"], theta["corr"].transpose(..., "corr_dim_2", "corr_dim_1")):
+        assert "corr" in with_correlations(theta.assign(corr=other.variable))

@@ -5,23 +5,20 @@ prints what came of it. What has been computed is on disk before the next long s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
-from rich.rule import Rule
+from rich.console import Console
 from rich.text import Text
 
-from unmix.errors import UnmixError
 from unmix.output import OutputFolder
 from unmix.plan import Plan
 from unmix.printable import printable
 from unmix.stages import Stages
 from unmix.terminal import say
+from unmix.work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pymc as pm
     import xarray as xr
     from matplotlib.figure import Figure
 
@@ -30,33 +27,6 @@ if TYPE_CHECKING:
 
 # A row that is of one component with more than this probability is not in doubt.
 SURE = 0.99
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every stage needs: the rows, their model, what was asked for, and where to tell."""
-
-    x: "pd.DataFrame"
-    model: "pm.Model"
-    plan: Plan
-    out: OutputFolder | None
-    console: Console
-    stage: Stages
-
-    def save(self, name: str, fit: Any) -> None:
-        """Write a fit to the folder, if there is one."""
-        if self.out:
-            with self.stage(f"writing {name}{self.plan.suffix}"):
-                self.out.fit(f"{name}{self.plan.suffix}", fit, self.model)
-
-    def show(self, title: str, *content: RenderableType) -> None:
-        """Print under a heading."""
-        self.console.print()
-        self.console.print(Rule(Text(title, style="bold"), align="left", style="dim"))
-        for part in content:
-            self.console.print(part)
-        if content:
-            self.console.print()
 
 
 def analyse(
@@ -78,13 +48,15 @@ def analyse(
     Returns
     -------
     str or None
-        The verdict of the cross-check, where there are draws.
+        The verdict of the cross-check, where there are draws; ``"no maximum"`` where EM alone was
+        asked for and has none to show.
     """
     stage = Stages(console)
     with stage("loading PyMC and all that it needs"):
         import unmix
         from unmix import check, io, models  # noqa: F401 (loaded here, not in a later stage)
         from unmix.derive import derive
+        from unmix.remedies import NO_MAXIMUM, for_command_line
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
         model = models.gaussian(x, plan.components, covariance=plan.covariance)
@@ -95,32 +67,43 @@ def analyse(
     console.print()
 
     with stage("EM, maximum likelihood", has_bar=True):
-        em = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
-    work.save("em", em)
-    work.show("Parameters by EM", tables.em_table(em))
+        found = unmix.em(model, rng=plan.seed, progress=console.is_terminal)
+    work.save("em", found)
+    work.show("Parameters by EM", tables.em_table(for_command_line(found)))
     verdict = None
+    em: EMResult | None = found
+    if found.status.name in NO_MAXIMUM:
+        console.print(Text(_no_maximum(found, plan), style="bold red"))
+        if plan.method == "em":
+            work.end()
+            return "no maximum"
+        em = None
     if plan.method == "em":
         responsibilities = _rows(work, em)
         names = list(map(str, x.columns))
-        _figures(
-            work,
+        work.figures(
             {
                 "components": lambda show: show.fitted_components(
                     work.model, em, responsibilities, names=names
                 )
-            },
+            }
         )
     else:
         post = _draw(work, em)
         verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
-    stage.total()
-    if out:
-        written = ", ".join(sorted(out.written))
-        console.print(Text(f"Written to {printable(out.path, 200)}: {written}"))
+    work.end()
     return verdict
 
 
-def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
+def _no_maximum(em: "EMResult", plan: Plan) -> str:
+    """That what EM ended at is no fit, and what follows from that."""
+    said = f"NO FIT BY EM ({em.status.name}): the parameters above are where it stopped, no maximum"
+    if plan.method == "em":
+        return f"{said}; no responsibilities, table or figures are made of them."
+    return f"{said}; nothing below rests on them."
+
+
+def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
     """Draws of θ and z, on disk before anything else is done with them."""
     import unmix
 
@@ -157,7 +140,7 @@ def _draw(work: Work, em: "EMResult") -> "xr.DataTree":
     return post
 
 
-def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
+def _check(work: Work, em: "EMResult | None", post: "xr.DataTree") -> str:
     """All that draws from a right rule are good for."""
     import unmix
     from unmix.assign.aligned_table import aligned_table
@@ -169,24 +152,25 @@ def _check(work: Work, em: "EMResult", post: "xr.DataTree") -> str:
     work.show("Parameters by MCMC", tables.posterior_table(summary), matching)
     responsibilities = _rows(work, post)
     check = _crosscheck(work, post)
-    with work.stage("comparing EM with MCMC"):
-        comparison = unmix.compare(work.model, em, post)
-    work.show("EM against MCMC", tables.comparison_table(comparison))
+    comparison = None
+    if em is not None and work.plan.compare:
+        with work.stage("comparing EM with MCMC"):
+            comparison = unmix.compare(work.model, em, post)
+        work.show("EM against MCMC", tables.comparison_table(comparison))
     fresh = post.attrs.get("z_kind") == "fresh"
     draws = post["posterior"].sizes["chain"] * post["posterior"].sizes["draw"]
     names = list(map(str, work.x.columns))
-    _figures(
-        work,
-        {
-            "components": lambda show: show.fitted_components(
-                work.model, post, responsibilities, names=names
-            ),
-            "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
-            "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
-            "em_against_mcmc": lambda show: show.em_against_mcmc(comparison),
-            "traces": lambda show: show.traces(_aligned(work, post)),
-        },
-    )
+    makers: dict[str, Callable[[Any], Figure]] = {
+        "components": lambda show: show.fitted_components(
+            work.model, post, responsibilities, names=names
+        ),
+        "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
+        "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
+        "traces": lambda show: show.traces(_aligned(work, post)),
+    }
+    if comparison is not None:
+        makers["em_against_mcmc"] = lambda show: show.em_against_mcmc(comparison)
+    work.figures(makers)
     return check
 
 
@@ -269,23 +253,6 @@ def _open_up(work: Work, fit: Any, responsibilities: "xr.Dataset", row: int) -> 
     work.show(f"{which}, {title}")
     say(work.console, str(explanation))
     work.console.print()
-
-
-def _figures(work: Work, makers: "dict[str, Callable[[Any], Figure]]") -> None:
-    """Draw and write each; one that cannot be drawn is said and the others still are."""
-    if work.out is None:
-        return
-    with work.stage("figures"):
-        from unmix import show
-
-        left_out = {}
-        for name, make in makers.items():
-            try:
-                work.out.figure(name, make(show))
-            except UnmixError as error:
-                left_out[name] = str(error)
-    for name, reason in left_out.items():
-        work.console.print(Text(f"No figure {name}: {reason}", style="yellow"))
 
 
 def _aligned(work: Work, post: "xr.DataTree") -> "xr.DataTree":

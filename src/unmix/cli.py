@@ -14,6 +14,7 @@ import typer
 from unmix import __version__
 from unmix.errors import UnmixError
 from unmix.one_sentence import OneSentence
+from unmix.plan import checked_plan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from unmix.plan import Plan
 
 SEED = 1
+NO_MAXIMUM = "no maximum"  # what an analysis by EM alone may come to
 BREAKS = Literal["weights", "variance", "sticky"]
 
 app = typer.Typer(
@@ -87,7 +89,9 @@ def demo(
     With --break the draws of θ are put through a wrong Bayes' rule, to see it caught: weights
     (forgotten), variance (where the standard deviation should be), sticky (z not drawn afresh).
     """
-    plan = _plan(2, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, broken=broken)
+    plan = checked_plan(
+        2, draws=draws, tune=tune, chains=chains, cores=cores, seed=seed, broken=broken
+    )
     from unmix import demo as story
     from unmix.output import OutputFolder
     from unmix.terminal import say, terminal
@@ -117,10 +121,20 @@ def fit(
     cores: Cores = None,
     seed: Seed = SEED,
     format: Format = "nc",
+    no_compare: Annotated[
+        bool, typer.Option("--no-compare", help="Do not compare EM with the draws.")
+    ] = False,
+    no_figures: Annotated[
+        bool, typer.Option("--no-figures", help="Draw none; 'unmix plot' can do so later.")
+    ] = False,
     output: Output = None,
 ) -> None:
-    """Fit a mixture of normals to a table, check it, and write tables and figures to a folder."""
-    plan = _plan(
+    """Fit a mixture of normals to a table, check it, and write tables and figures to a folder.
+
+    Exit code 1 where EM alone was asked for and the likelihood has no maximum: em.nc is then all
+    that is written.
+    """
+    plan = checked_plan(
         components,
         covariance=covariance,
         method=method,
@@ -131,6 +145,8 @@ def fit(
         seed=seed,
         suffix=f".{format}",
         id=id or "obs",
+        compare=not no_compare,
+        figures=not no_figures,
     )
     from unmix.output import OutputFolder
 
@@ -153,7 +169,10 @@ def fit(
     )
     for name, reason in x.attrs["left_out"].items():
         say(console, f"left out {printable(name)}: {reason}")
-    _analyse(x, plan, out, console)
+    for sentence in x.attrs["doubts"]:
+        say(console, f"Warning: {sentence}", "yellow")
+    if _analyse(x, plan, out, console) == NO_MAXIMUM:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -167,15 +186,24 @@ def explain(
     neighbours: Annotated[int, typer.Option(help="So many rows most like it.")] = 0,
 ) -> None:
     """Bayes' rule for one row of a saved fit, number by number."""
-    from unmix import io
-
-    tree = io.load_tree(fit)
-    model = io.load_model(tree)
-    import unmix
+    from unmix.stages import Stages
     from unmix.terminal import say, terminal
 
-    found = unmix.explain(model, io.fit_in(tree), obs, features=features, neighbours=neighbours)
-    say(terminal(), found.text(logs=logs))
+    console = terminal()
+    stage = Stages(console)
+    with stage("reading the fit, building its model again"):
+        from unmix import io
+
+        tree = io.load_tree(fit)
+        model = io.load_model(tree)
+    with stage("deriving Bayes' rule, evaluating it for the row"):
+        import unmix
+        from unmix.remedies import for_command_line
+
+        loaded = for_command_line(io.fit_in(tree))
+        found = unmix.explain(model, loaded, obs, features=features, neighbours=neighbours)
+    console.print()
+    say(console, found.text(logs=logs))
 
 
 @app.command()
@@ -236,23 +264,6 @@ def plot(
 # --- parts ---------------------------------------------------------------------------------------
 
 
-def _plan(components: int, *, suffix: str = ".nc", **options: Any) -> "Plan":
-    """The options, looked at before anything is read or computed."""
-    if components < 1:
-        raise UnmixError(f"-k is {components}: ask for 1 component or more")
-    for name, smallest in {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}.items():
-        if (value := options.get(name)) is not None and value < smallest:
-            raise UnmixError(f"--{name} is {value}: give {smallest} or more")
-    if suffix == ".zarr":
-        from importlib.util import find_spec
-
-        if find_spec("zarr") is None:
-            raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
-    from unmix.plan import Plan
-
-    return Plan(components, suffix=suffix, **options)
-
-
 def _names(text: str | None, option: str = "--columns") -> list[str] | None:
     """Names with commas between; quotation marks hold a name together that has a comma in it."""
     if text is None:
@@ -263,7 +274,7 @@ def _names(text: str | None, option: str = "--columns") -> list[str] | None:
     return names
 
 
-def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> None:
+def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> str | None:
     from unmix.analysis import analyse
     from unmix.printable import printable
     from unmix.terminal import say, warnings_to
@@ -277,7 +288,7 @@ def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console
         out.make()
     try:
         with warnings_to(console):
-            analyse(x, plan, out, console)
+            return analyse(x, plan, out, console)
     except BaseException:
         if out and out.written:
             say(

@@ -1,7 +1,9 @@
 """What was asked for on the command line."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from unmix.errors import UnmixError
 
 Method = Literal["auto", "gibbs", "nuts", "pymc", "em"]
 
@@ -26,6 +28,8 @@ class Plan:
         ``".nc"`` or ``".zarr"``.
     id
         What the column that names the rows is called in ``assignments.csv``.
+    compare, figures
+        Whether EM is compared with the draws, and whether figures are drawn.
     broken
         The wrong Bayes' rule to use from the drawing of z on, one of `unmix.check.broken.BREAKS`.
     """
@@ -41,3 +45,20 @@ class Plan:
     suffix: str = ".nc"
     id: str = "obs"
     broken: str | None = None
+    compare: bool = True
+    figures: bool = True
+
+
+def checked_plan(components: int, *, suffix: str = ".nc", **options: Any) -> Plan:
+    """The options, looked at before anything is read or computed."""
+    if components < 1:
+        raise UnmixError(f"-k is {components}: ask for 1 component or more")
+    for name, smallest in {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}.items():
+        if (value := options.get(name)) is not None and value < smallest:
+            raise UnmixError(f"--{name} is {value}: give {smallest} or more")
+    if suffix == ".zarr":
+        from importlib.util import find_spec
+
+        if find_spec("zarr") is None:
+            raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
+    return Plan(components, suffix=suffix, **options)

@@ -69,7 +69,7 @@ def _similarity(p: Plotted) -> "Figure":
     matrix = unmix.co_assignment(p.model, p.fit, obs=p.rows, other=p.rows)
     draws = draws_of(derive(p.model), p.fit, p.seed)
     found = unmix.partition(z=draws.z[:, p.rows], rng=p.seed)
-    return show.similarity(matrix, found)
+    return show.similarity(matrix, found, of=p.responsibilities.sizes["obs"])
 
 
 def _label_traces(p: Plotted) -> "Figure":

@@ -14,7 +14,7 @@ import pandas as pd
 from unmix.errors import UnmixError
 from unmix.printable import printable
 from unmix.read_csv import read_csv
-from unmix.table_columns import tidy
+from unmix.table_columns import doubts, tidy
 
 PARQUET = b"PAR1"
 
@@ -40,7 +40,8 @@ def read_table(
     pandas.DataFrame
         float64, (obs, column), all finite; the index is the id column or 0, …, N−1.
         ``attrs["left_out"]`` maps the columns left out to the reason, ``attrs["encoding"]`` is how
-        the text was read ("" for Parquet).
+        the text was read ("" for Parquet), ``attrs["doubts"]`` has a sentence for each column that
+        nobody named and that looks like no measurement.
 
     Raises
     ------
@@ -78,6 +79,7 @@ def read_table(
                 f"column {printable(column)} is constant ({values.iloc[0]:g} in every row), so it "
                 "tells no component from another: leave it out"
             )
+    frame.attrs["doubts"] = doubts(frame) if named is None else []
     return frame
 
 

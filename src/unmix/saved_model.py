@@ -64,7 +64,7 @@ def _rows(observed: xr.Dataset) -> Any:
     """The rows as a Series or a frame with their names, as they went in."""
     (array,) = observed.data_vars.values()
     if array.ndim == 1:
-        return array.to_series()
+        return array.to_series().rename(array.attrs.get("feature", array.name))
     rows = array.transpose("obs", ...)
     names = rows[rows.dims[1]].to_numpy().astype(str)
     return pd.DataFrame(rows.to_numpy(), index=rows["obs"].to_index(), columns=names)

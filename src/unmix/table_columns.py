@@ -10,6 +10,12 @@ from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 
 MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
+# Words by which columns are called that name rows and measure nothing.
+_NAMES_ROWS = frozenset(
+    ("id", "ids", "idx", "index", "row", "rownum", "rowid", "nr", "no", "num", "number", "key",
+     "obs", "case", "record", "subject", "unnamed")
+)  # fmt: skip
+_WORD = re.compile(r"[a-z]+")
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
@@ -48,6 +54,35 @@ def finish(
     frame = pd.DataFrame(values, index=index)
     frame.attrs = {"left_out": left_out, "encoding": encoding}
     return frame
+
+
+def doubts(frame: pd.DataFrame) -> list[str]:
+    """A sentence for each column of numbers that is hardly a measurement of the rows.
+
+    One that counts the rows (whole numbers, each one more than the one before), one of whole
+    numbers that all differ and that is called as row names are, and one of two values.
+    """
+    found = []
+    for column, values in frame.items():
+        x = values.to_numpy()
+        if len(x) < 3:
+            continue
+        shown, different = printable(column), np.unique(x)
+        whole = bool(np.all(x == np.floor(x))) and len(different) == len(x)
+        counts = whole and bool(np.all(np.diff(x) == 1))
+        if counts or (whole and _NAMES_ROWS.intersection(_WORD.findall(str(column).lower()))):
+            why = "counts the rows" if counts else "has whole numbers that all differ"
+            found.append(
+                f"column {shown} {why} and is taken for a feature: name the rows by it with "
+                f"--id {shown}, or leave it out by naming the features with --columns"
+            )
+        elif len(different) == 2:
+            found.append(
+                f"column {shown} has two values only ({different[0]:g} and {different[1]:g}), "
+                "which no normal distribution gives, and is taken for a feature: leave it out by "
+                "naming the features with --columns"
+            )
+    return found
 
 
 def nothing_left(header: list[str], where: str) -> UnmixError:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from unmix.assign.alignment import align
 from unmix.assign.convergence import never_move, of_arviz
+from unmix.derive.correlations import with_correlations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +25,9 @@ def aligned_table(model: pm.Model, post: xr.DataTree) -> "tuple[pd.DataFrame, st
     """
     import pandas as pd
 
-    theta = align(model, post)
+    aligned = align(model, post)
+    theta = with_correlations(aligned)
     table = pd.concat([of_arviz(theta[[name]]) for name in theta.data_vars])
     values = [v.transpose("chain", "draw", ...).to_numpy() for v in theta.data_vars.values()]
-    words = [*never_move(values, theta["chain"].to_numpy().tolist()), theta.attrs["alignment"]]
+    words = [*never_move(values, theta["chain"].to_numpy().tolist()), aligned.attrs["alignment"]]
     return table[table["sd"] > 0], "; ".join(words)

@@ -1,5 +1,6 @@
 """What a fit already knows about its assignments and labels, and θ with labels matched."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from unmix.assign.draws import assign_draws
 from unmix.assign.identity import identity
 from unmix.assign.matching import OPEN_MARGIN, match
 from unmix.assign.stream import stream
-from unmix.derive import Derivation, derive
+from unmix.derive import Derivation, bayes, derive
 from unmix.derive.latent import z_dtype
-from unmix.derive.theta import as_dataset, in_order_of, stack_theta, theta_dataset
+from unmix.derive.theta import Stack, as_dataset, in_order_of, stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
 
@@ -114,9 +115,7 @@ def component_matches(
     stack = stack_theta(derivation, fit)
     looks = np.unique(np.linspace(0, samples - 1, 32).astype(int))
     reference = None
-    for part in derivation.blocks(len(looks)):
-        some = looks[part]
-        r = derivation.bayes(stack[some]).responsibility
+    for some, r in _looked_at(derivation, stack, looks):
         aligned = np.take_along_axis(r, permutation[some][:, None, :], axis=-1)
         reference = aligned[0].copy() if reference is None else reference
         again = match(aligned, reference, derivation.components.symmetry)
@@ -124,6 +123,23 @@ def component_matches(
         if np.any(again.permutation[clear] != np.arange(k)):
             return None, None
     return permutation, margin
+
+
+def _looked_at(
+    derivation: Derivation, stack: Stack, looks: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray]]:
+    """Some draws, and responsibilities (draw, row, component) at them.
+
+    Of a sample of the rows where rows are proved never to meet: labels moved by hand show in any.
+    """
+    by_rows = derivation.by_rows
+    if by_rows is None:
+        for part in derivation.blocks(len(looks)):
+            yield looks[part], derivation.bayes(stack[looks[part]]).responsibility
+        return
+    rows = by_rows.sample(np.random.default_rng(0))
+    for s in looks:
+        yield np.array([s]), bayes.normalise(by_rows.joint(stack.point(int(s)), rows))[1][None]
 
 
 def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:

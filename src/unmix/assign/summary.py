@@ -27,6 +27,7 @@ from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
 from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
 from unmix.derive import Derivation, derive
+from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 
@@ -240,6 +241,7 @@ def _chains(dataset: xr.Dataset) -> xr.Dataset:
 
 def _table(dataset: xr.Dataset) -> pd.DataFrame:
     """`arviz.summary`, a variable at a time: it mixes rows up where two have a dim in common."""
+    dataset = with_correlations(dataset)
     parts = [of_arviz(dataset[[name]]) for name in dataset.data_vars]
     return pd.concat(parts) if parts else pd.DataFrame()
 

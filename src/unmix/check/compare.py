@@ -20,6 +20,7 @@ from unmix.assign.alignment import align
 from unmix.assign.matching import match
 from unmix.assign.responsibilities import responsibilities
 from unmix.derive import Derivation, bayes, derive
+from unmix.derive.correlations import called, is_factor, of_factor, pairs_of
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.em import em
@@ -199,18 +200,29 @@ def _parameters(
         sample_dims = [d for d in ("chain", "draw", "sample") if d in draws[name].dims]
         values = draws[name].transpose(*sample_dims, ...).values
         values = values.reshape(-1, *derivation.shapes[name])
-        for index in np.ndindex(*derivation.shapes[name]):
+        all_labels, shown = _labels(derivation, name), name
+        if is_factor(values):
+            features = _features(derivation, values.shape[-1])
+            all_labels = [
+                *all_labels[:-2],
+                [f"{features[i]}, {features[j]}" for i, j in pairs_of(values.shape[-1])],
+            ]
+            values, shown = of_factor(values), called(name)
+            ml = {**ml, name: of_factor(ml[name])} if name in ml else ml
+            if mode_theta is not None and name in mode_theta:
+                mode_theta = {**mode_theta, name: of_factor(mode_theta[name])}
+        for index in np.ndindex(*values.shape[1:]):
             v = values[(slice(None), *index)]
             if np.ptp(v) == 0 and len(v) > 1:
-                continue  # the constant entries of a Cholesky factor
+                continue  # what a declaration holds constant
             lower, upper = np.quantile(v, [(1 - interval) / 2, (1 + interval) / 2])
             estimate = float(ml[name][(0, *index)]) if name in ml else np.nan
             label = [
-                str(labels[i]) for i, labels in zip(index, _labels(derivation, name), strict=True)
+                str(labels[i]) for i, labels in zip(index, all_labels, strict=True)
             ]  # fmt: skip
             table.append(
                 {
-                    "parameter": f"{name}[{', '.join(label)}]" if index else name,
+                    "parameter": f"{shown}[{', '.join(label)}]" if index else shown,
                     "ml": estimate,
                     "mode": float(mode_theta[name][(0, *index)])
                     if mode_theta is not None and name in mode_theta
@@ -237,6 +249,12 @@ def _labels(derivation: Derivation, name: str) -> list[list[Any]]:
     if axis is not None and len(labels[axis]) == derivation.n_components:
         labels[axis] = list(derivation.component_labels)
     return labels
+
+
+def _features(derivation: Derivation, d: int) -> list[Any]:
+    """The model's names of so many features, else positions."""
+    known = derivation.model.coords.get("feature")
+    return list(known) if known is not None and len(known) == d else list(range(d))
 
 
 def _text(

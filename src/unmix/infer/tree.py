@@ -62,4 +62,10 @@ def observed_data(derivation: Derivation) -> xr.Dataset:
             labels = derivation.model.coords.get(d)
             if labels is not None:
                 coords[d] = np.asarray(labels)
-    return xr.Dataset(variables, coords=coords)
+    found = xr.Dataset(variables, coords=coords)
+    # A single column has no dim along which its name could stand.
+    feature = derivation.model.coords.get("feature")
+    for variable in found.data_vars.values():
+        if variable.ndim == 1 and feature is not None and len(feature) == 1:
+            variable.attrs["feature"] = str(feature[0])
+    return found

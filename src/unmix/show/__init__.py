@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # so that a key press lists what is not loaded yet
+
+
 def __getattr__(name: str) -> Any:
     # Figures bring matplotlib, which takes longer to load than a table to print.
     if name in __all__:

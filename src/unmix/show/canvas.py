@@ -71,6 +71,11 @@ def text(value: Any, longest: int = 40) -> str:
     return plain(value, longest).replace("$", r"\$")
 
 
+def folded(name: str, columns: int = 22) -> str:
+    """A long name in lines of so many characters, which leave room for what it names."""
+    return "\n".join(wrap(name, columns)) or name
+
+
 def onto(ax: Axes | None, width: float, height: float) -> tuple[Figure, Axes]:
     """The caller's axes and the figure that they are in, or a new figure of a size in inches."""
     if ax is None:

@@ -1,8 +1,11 @@
 """One colour, marker and line for each component, the same in every figure.
 
 The colours are those of Okabe and Ito (2008, "Color Universal Design", jfly.uni-koeln.de/color),
-which people with any common colour vision tell apart. They are ordered so that neighbours also
-differ in lightness, and markers and lines differ too, so a figure is readable in grey.
+which people with any common colour vision tell apart, but for the reddish purple, which in grey is
+their green: P. Tol's wine (2021, "Colour Schemes", technical note SRON/EPS/TN/09-002) stands in its
+place. They are ordered so that the first four, and neighbours, differ in lightness, and markers and
+lines differ too, so a figure is readable in grey. What no component has made is in no component's
+colour.
 """
 
 import numpy as np
@@ -12,7 +15,7 @@ COLOURS = (
     "#0072B2",  # blue
     "#E69F00",  # orange
     "#009E73",  # bluish green
-    "#CC79A7",  # reddish purple
+    "#882255",  # wine
     "#56B4E9",  # sky blue
     "#D55E00",  # vermilion
     "#F0E442",  # yellow
@@ -22,7 +25,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1))
 
 INK = "#222222"  # text and sums
 GREY = "#B0B0B0"  # data without a component
-ALARM = "#D55E00"  # what should be looked at; always with a shape or a word as well
+ALARM = "#E0007A"  # what should be looked at, in no component's colour; never by colour alone
 
 
 def colour(k: int) -> str:

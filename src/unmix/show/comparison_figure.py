@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unmix.show import colours
-from unmix.show.canvas import blank, say, text, tidy
+from unmix.show.canvas import blank, folded, say, text, tidy
 from unmix.show.numbers import number
 
 MOST_PARAMETERS = 20
@@ -120,21 +120,30 @@ def _parameters(axes: Axes, parameters: pd.DataFrame) -> None:
     axes.hlines(y, lower, upper, color=colours.INK, lw=2.5, label="posterior interval")
     axes.plot(np.zeros(len(y)), y, "o", color=colours.INK, ms=6, label="posterior mean")
     axes.plot(
-        standardised("mode"), y, "D", mfc="white", mec=colours.colour(2), mew=1.6, ms=7,
+        standardised("mode"), y, "D", mfc="white", mec="#777777", mew=1.6, ms=7,
         label="posterior mode",
     )  # fmt: skip
     axes.plot(
         standardised("ml"), y, "x", color=colours.ALARM, mew=2.2, ms=8, label="maximum likelihood"
     )
-    names = [f"{text(n)} = {number(m, 3)}" for n, m in zip(shown.index, mean, strict=True)]
+    names = [
+        folded(f"{text(n, 60)} = {number(m, 3)}", 28)
+        for n, m in zip(shown.index, mean, strict=True)
+    ]
     axes.set_yticks(y, names)
     axes.set_ylim(len(y) - 0.4, -0.6)
-    axes.set_xlabel("posterior standard deviations from the posterior mean")
+    # In two lines: names of parameters can leave the axes narrower than one.
+    axes.set_xlabel("distance from the posterior mean,\nin posterior standard deviations")
     left_out = len(parameters) - len(shown)
     say(
         axes,
         "Parameters, each beside its posterior mean",
         f"The first {len(shown)} of {len(parameters)}." if left_out else "",
     )
-    axes.legend(frameon=False, fontsize=9, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.13))
+    # Its own row below the label, whatever the height of the axes.
+    assert axes.figure is not None
+    axes.figure.legend(
+        *axes.get_legend_handles_labels(), frameon=False, fontsize=9, ncols=4,
+        loc="outside lower right",
+    )  # fmt: skip
     tidy(axes)

@@ -13,7 +13,9 @@ from unmix.derive import Derivation, derive
 from unmix.errors import UnmixError
 from unmix.show.canvas import text
 from unmix.show.line_figure import line_figure
-from unmix.show.plane_figure import pairs_figure, plane_figure
+from unmix.show.normals import try_normals
+from unmix.show.pairs_figure import DRAWS, pairs_figure
+from unmix.show.plane_figure import plane_figure
 from unmix.show.rows_drawn import responsibilities_of
 
 
@@ -29,8 +31,9 @@ def fitted_components(
     One feature: a histogram, the components' densities weighted by w and their sum, the rows in a
     strip, and the responsibilities as functions of the value. Two features: the rows, and for each
     component the two contours where its density has fallen to exp(-1/2) and exp(-2) of its peak,
-    which for a normal are the ellipses at one and two standard deviations. More: all pairs, without
-    densities, for which the other features would have to be integrated out.
+    which for a normal are the ellipses at one and two standard deviations. More: all pairs of the
+    first five, with the same contours, and each feature's density on the diagonal; where components
+    are not normal these would be integrals over the other features, and only the rows are shown.
 
     Densities come from `unmix.bayes_rule` on a grid; where the model's rows need more than the
     observed variable (covariates), only the rows are shown.
@@ -64,7 +67,8 @@ def fitted_components(
         return line_figure(derivation, fit, name, rows[:, 0], r, features[0], labels)
     if rows.shape[1] == 2:
         return plane_figure(derivation, fit, name, rows, r, features, labels)
-    return pairs_figure(rows, r, features, labels)
+    found = try_normals(derivation, fit, name, rows, DRAWS, r)
+    return pairs_figure(rows, r, features, labels, found)
 
 
 def observed_rows(
@@ -93,6 +97,9 @@ def observed_rows(
         )
     dims = list(derivation.model.named_vars_to_dims.get(name) or ())
     known = derivation.model.coords.get(dims[1]) if rows.ndim == len(dims) == 2 else None
+    if rows.ndim == 1:  # the catalogue keeps the name of a single column so
+        known = derivation.model.coords.get("feature")
+        known = known if known is not None and len(known) == 1 else None
     rows = rows.reshape(len(rows), -1)
     if names is None:
         names = (

@@ -96,9 +96,9 @@ def densities(
         weights or means follow covariates.
     """
     theta = theta_dataset(fit)
-    keep = _thin(theta, draws)
+    keep = thin(theta, draws)
     theta = theta.isel(keep)
-    permutation = None if reference is None else _match(derivation, theta, reference)
+    permutation = None if reference is None else match(derivation, theta, reference)
     bayes = bayes_rule(derivation.model, theta, new={name: grid})
     k = derivation.n_components
     points = len(grid)
@@ -149,7 +149,7 @@ def averaged_words(found: Densities, *, bands: bool) -> str:
     return f"; means over {found.draws} draws" + (f", {share(INTERVAL)} bands" if bands else "")
 
 
-def _thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
+def thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
     """Positions along the last sample dim that leave at most about ``draws`` in all."""
     sample = [d for d in ("chain", "draw", "sample") if d in theta.dims]
     if not sample:
@@ -160,7 +160,7 @@ def _thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
     return {last: np.linspace(0, theta.sizes[last] - 1, wanted).astype(int)}
 
 
-def _match(derivation: Derivation, theta: xr.Dataset, reference: Array) -> NDArray | None:
+def match(derivation: Derivation, theta: xr.Dataset, reference: Array) -> NDArray | None:
     """Shape (sample, component): matched to the labels of the responsibilities shown."""
     stack = stack_theta(derivation, theta)
     if not stack.dims or not derivation.components.symmetric:

@@ -76,14 +76,14 @@ def label_traces(
     figure = blank(10.5, 4.2) if given is None else figure_of(given[0])
     left, right = given or figure.subplots(1, 2)
     labels = [text(v, 24) for v in relabelling.permutation["component"].values]
-    label = text(name)
+    label = text(_named(raw, layout, name, at), 60)
     chains = relabelling.lead.get("chain", 1)
     for ax, dataset in zip((left, right), both, strict=True):
         values, members = _values(layout, dataset, relabelling.lead, name, at)
         _draw(ax, values.reshape(chains, -1, len(members)), members, labels)
         tidy(ax)
     outside = _limits(values, left, right)  # the same values in both panels
-    left.set_ylabel(label if at is None else f"{label}, number {at}")
+    left.set_ylabel(label)
     moved = relabelling.shares["moved"]
     say(left, "Raw labels", f"Under the names that the sampler used.{outside}", columns=66)
     said = f"By method {text(relabelling.method)}, which moves {moved:.1%} of the draws"
@@ -119,6 +119,20 @@ def _parameter(
             f"{plain(name)!r} has no component axis: give one of {', '.join(map(plain, there))}"
         )
     return name, at
+
+
+def _named(raw: xr.Dataset, layout: Layout, name: str, at: int | None) -> str:
+    """The number drawn, as ``mu[waiting]``: labels along every dim of it but the component's."""
+    axis = layout.components.axes.get(name)
+    own = [d for d in raw[name].dims if d not in ("chain", "draw", "sample")]
+    if axis is not None:
+        del own[axis]
+    shape = tuple(raw.sizes[d] for d in own)
+    if not shape or not -np.prod(shape) <= (at or 0) < np.prod(shape):
+        return name  # one number; what is not there is refused where it is read
+    place = np.unravel_index((at or 0) % int(np.prod(shape)), shape)
+    labels = [plain(raw[d].values[i], 24) for d, i in zip(own, place, strict=True)]
+    return f"{name}[{', '.join(labels)}]"
 
 
 def _only_parameters(post: Any, raw: xr.Dataset, layout: Layout) -> Any:

@@ -37,9 +37,9 @@ def line_figure(
     ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
     panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     top, strip = panels[0], panels[1]
-    top.hist(
-        x, bins=_bins(x, counts), density=True, color="#E4E4E4", edgecolor="white", label="data"
-    )
+    bins = bins_of(x, counts)
+    apart = {"edgecolor": "white"} if len(bins) <= 2 * MOST_BINS else {}  # else there is no room
+    top.hist(x, bins=bins, density=True, color="#E4E4E4", label="data", **apart)
     more = HOW_ROWS
     if found:
         _draw_line(top, grid, found, labels, "steps-mid" if counts else "default")
@@ -58,16 +58,18 @@ def line_figure(
     return figure
 
 
-def _bins(x: NDArray, counts: bool) -> NDArray:
-    """Edges of about twice as many bins as Freedman and Diaconis (1981) give, at most `MOST_BINS`.
+def bins_of(x: NDArray, counts: bool) -> NDArray:
+    """Edges of about twice as many bins as Freedman and Diaconis (1981) give.
 
-    Rounded values get bins of whole steps, each with as many possible values as the next; counts
-    get a bar each while there is room.
+    At most `MOST_BINS` over the middle 98 % of the rows, so that a few far ones do not make them
+    coarse, and ten times as many in all. Rounded values get bins of whole steps, each with as many
+    possible values as the next; counts get a bar each while there is room.
     """
     if counts and np.ptp(x) < MOST_BINS:
         return np.arange(x.min() - 0.5, x.max() + 1)
     steps = np.diff(np.unique(x)).astype(float)
-    width = max(np.ptp(np.histogram_bin_edges(x, "fd")[:2]) / 2, np.ptp(x) / MOST_BINS)
+    quarter, half = np.ptp(np.quantile(x, [0.25, 0.75])), np.ptp(np.quantile(x, [0.01, 0.99]))
+    width = max(quarter / len(x) ** (1 / 3), half / MOST_BINS, np.ptp(x) / (10 * MOST_BINS))
     step = steps.min() if len(steps) else 1.0
     if np.allclose(steps / step, np.round(steps / step), atol=1e-6) and step > width / 10:
         width = step * max(1, round(width / step))

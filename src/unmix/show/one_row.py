@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, bayes
+from unmix.derive.by_rows import require_sum_of_one
 from unmix.derive.entries import Entries
 from unmix.derive.follow import in_step
 from unmix.derive.theta import Stack
@@ -104,6 +105,8 @@ class OneRow:
 
     def log_terms(self) -> tuple[NDArray, NDArray]:
         """Log prior and log likelihood at every draw, (sample, component), raw labels."""
+        if self.here.by_rows is not None:
+            return self._by_row()
         parts = []
         numbers = len(self.stack) * self.here.n_obs * self.here.n_components
         if numbers > WHOLE and self.alone:
@@ -117,6 +120,18 @@ class OneRow:
                 row = self.row if log_prior.shape[1] > 1 else 0
                 parts.append((log_prior[:, row], log_likelihood[:, self.row]))
         return np.concatenate([p for p, _ in parts]), np.concatenate([q for _, q in parts])
+
+    def _by_row(self) -> tuple[NDArray, NDArray]:
+        """The same where rows are proved never to meet: a function of one row is there already."""
+        by_rows = self.here.by_rows
+        assert by_rows is not None
+        row = slice(self.row, self.row + 1)
+        log_prior, log_likelihood = np.empty((2, len(self.stack), self.here.n_components))
+        for s in range(len(self.stack)):
+            prior, likelihood = by_rows.tables(self.stack.point(s), row)
+            log_prior[s], log_likelihood[s] = prior[:, 0], likelihood[:, 0]
+        require_sum_of_one(log_prior, self.here.latent.name, axis=-1)
+        return log_prior, log_likelihood
 
     def averaged(self, data: dict[str, NDArray], permutation: NDArray) -> NDArray[np.float64]:
         """Averaged responsibilities of rows like this one, (row, component), matched labels.

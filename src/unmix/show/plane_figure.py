@@ -1,4 +1,4 @@
-"""Two features: the rows and the components' contours. More features: all pairs, rows only."""
+"""Two features: the rows and the components' contours."""
 
 from typing import Any
 
@@ -15,7 +15,6 @@ from unmix.show.rows_drawn import HOW_ROWS, draw_rows, handles, some_of
 
 Array = NDArray[np.float64]
 
-MOST_FEATURES = 5
 GRID_POINTS = 100  # along each axis
 DRAWS = 24  # a plane has 25 times the points of a line
 
@@ -77,48 +76,3 @@ def _contours(
     if peak > 0:
         style |= {"colors": colours.colour(k), "linestyles": [colours.line(k)]}
         axes.contour(across, up, level, levels=list(peak * np.exp(logs)), **style)
-
-
-def pairs_figure(rows: NDArray, r: Array, features: list[str], labels: list[str]) -> Figure:
-    """Rows (obs, feature) shaded by r (obs, component), two features at a time."""
-    d = min(rows.shape[1], MOST_FEATURES)
-    figure = blank(2.3 * d, 2.3 * d)
-    panels = figure.subplots(d, d, sharex="col", squeeze=False)
-    some = some_of(len(rows))
-    for i in range(d):
-        for j in range(d):
-            axes = panels[i, j]
-            if j > i:
-                axes.set_axis_off()
-                continue
-            if i == j:
-                bins = np.histogram_bin_edges(rows[:, j], 15)
-                for k in range(len(labels)):
-                    axes.hist(
-                        rows[:, j],
-                        bins=bins,
-                        weights=np.nan_to_num(r[:, k]),
-                        histtype="step",
-                        color=colours.colour(k),
-                        ls=colours.line(k),
-                        lw=1.8,
-                    )
-                axes.set_yticks([])
-            else:
-                draw_rows(axes, rows[some, j], rows[some, i], r[some], size=14)
-            tidy(axes)
-            if j == 0 and i > 0:
-                axes.set_ylabel(features[i])
-            if i == d - 1:
-                axes.set_xlabel(features[j])
-    left = rows.shape[1] - d
-    figure.suptitle(
-        "Pairs of features: rows shaded by responsibility"
-        + (f" ({left} features more are not shown)" if left else "")
-        + "\non the diagonal, rows counted in proportion to their responsibility",
-        x=0.02,
-        ha="left",
-        fontsize=12,
-    )
-    figure.legend(handles=handles(labels, lines=True), loc="upper right", frameon=False)
-    return figure

@@ -53,7 +53,9 @@ class Ordered(NamedTuple):
     edges: Integers
 
 
-def similarity(co_assignment: Any, partition: Any, *, ax: Axes | None = None) -> Figure:
+def similarity(
+    co_assignment: Any, partition: Any, *, of: int | None = None, ax: Axes | None = None
+) -> Figure:
     """Heat map of the probability that two rows come from one component, ordered by a partition.
 
     Parameters
@@ -62,6 +64,8 @@ def similarity(co_assignment: Any, partition: Any, *, ax: Axes | None = None) ->
         P(z_i = z_j), shape (obs, obs), as `unmix.co_assignment` gives.
     partition
         The result of `unmix.partition`, or components of the rows, shape (obs,).
+    of
+        How many rows there are, where these are only some of them; the figure then says so.
     ax
         Axes to draw onto; a figure is made without.
 
@@ -96,10 +100,11 @@ def similarity(co_assignment: Any, partition: Any, *, ax: Axes | None = None) ->
     n = len(found.components)
     named = f"{counted(n, 'component')} of {', '.join(f'{s:,}' for s in sizes[:MOST_NAMED])}"
     wide = int(np.diff(found.edges).max())
+    some = f"{len(c):,} of {of:,} rows" if of is not None and of > len(c) else f"{len(c):,} rows"
     say(
         axes,
         "Which rows are together",
-        f"{len(c):,} rows in the order of a partition into {named}"
+        f"{some} in the order of a partition into {named}"
         f"{', …' if n > MOST_NAMED else ''} rows; lines between components."
         + (f" A cell is the average over up to {wide} × {wide} pairs." if wide > 1 else ""),
         columns=76,

@@ -5,22 +5,25 @@ there is no colour.
 """
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from unmix.assign.convergence import ESS, R_HAT
+from unmix.derive.correlations import with_correlations
 from unmix.show.numbers import datum, number, plain
 
 MOST_ROWS = 40
 MOST_COMPONENTS = 6
+NAME = 32  # characters of a name in one line
 
 
 def em_table(em: Any) -> RenderableType:
@@ -42,7 +45,7 @@ def em_table(em: Any) -> RenderableType:
     if em.left_out:
         names = ", ".join(plain(n) for n in em.left_out)
         lines.append(_indented(f"not in the likelihood, left out: {names}"))
-    return Group(*lines, *_theta_tables(em.theta))
+    return Group(*lines, *_theta_tables(with_correlations(em.theta)))
 
 
 # The table is of matched components, so labels that switch are not among the causes.
@@ -55,8 +58,8 @@ _CAUSES = {
 def posterior_table(summary: pd.DataFrame) -> RenderableType:
     """What `arviz.summary` gives; chains that disagree and too few effective draws are marked."""
     columns = [c for c in summary.columns if c != "mcse_sd"]  # no room, and the least asked for
-    table = _table("parameter", *map(_heading, columns))
     marked = set()
+    rows = []
     for name, row in summary.iloc[:MOST_ROWS].iterrows():
         cells = []
         for column, value in row[columns].items():
@@ -67,8 +70,21 @@ def posterior_table(summary: pd.DataFrame) -> RenderableType:
                 marked.add("r_hat" if column == "r_hat" else "ess")
             shown = _statistic(str(column), value) + (" !" if bad else "")
             cells.append(Text(shown, style="bold red" if bad else ""))
-        table.add_row(Text(plain(name)), *cells)
-    lines: list[RenderableType] = [table, *_left_out(len(summary))]
+        rows.append((name, cells))
+    # Where there is no room for all, first what is least asked for goes, then names are folded.
+    heads = [_heading(c) for c in columns]
+    least = [j for j, c in enumerate(columns, 1) if c in ("mcse_mean", "ess_tail")][::-1]
+    upright = [head.replace(" ", "\n") for head in heads]
+    ways = [
+        (heads, [], NAME),
+        (upright, [], NAME),
+        (upright, least[:1], NAME),
+        (upright, least, NAME),
+        (upright, least, NAME // 2),
+    ]
+    lines: list[RenderableType] = [
+        _Widest([_filled(rows, *way) for way in ways]), *_left_out(len(summary))
+    ]  # fmt: skip
     lines += [
         Text(f"! {sentence}", style="bold red")
         for name, sentence in _CAUSES.items()
@@ -96,7 +112,7 @@ def assignments_table(
     counted = first.get("assignment_frequency")
     labels = [plain(label, 16) for label in first["component"].values]
     several = len(labels) <= MOST_COMPONENTS
-    columns = [] if data is None else [plain(c, 20) for c in data.columns]
+    columns = [] if data is None else [plain(c, NAME) for c in data.columns]
     heads = [f"p(z={label}|x)" for label in labels] if several else ["responsibility"]
     table = _table("obs", *columns, "most likely", *heads)
     if counted is not None:
@@ -165,7 +181,7 @@ def comparison_table(comparison: Any) -> RenderableType:
     for label, row in parameters.iloc[:MOST_ROWS].iterrows():
         inside = {True: "yes", False: "no !"}.get(row["em_inside"], "–")  # None: not known
         table.add_row(
-            Text(plain(label)),
+            _name(label),
             *(number(float(row[c])) for c in names),
             Text(inside, style="bold red" if "!" in inside else ""),
         )
@@ -181,21 +197,55 @@ def comparison_table(comparison: Any) -> RenderableType:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, header_style="bold")
-    table.add_column(Text(first), justify="left", overflow="fold")
+    # Names are what one looks for: numbers and headings give way first.
+    table.add_column(Text(first), justify="left", overflow="fold", no_wrap=True)
     for name in others:
         table.add_column(Text(name), justify="right", overflow="fold")
     return table
+
+
+class _Widest:
+    """Of several tables with the widths that they need, the first that there is room for."""
+
+    def __init__(self, tables: list[tuple[Table, int]]) -> None:
+        self.tables = tables
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        fitting = (table for table, width in self.tables if width <= options.max_width)
+        yield next(fitting, self.tables[-1][0])
+
+
+def _filled(
+    rows: list[tuple[Any, list[Text]]], heads: list[str], out: list[int], width: int
+) -> tuple[Table, int]:
+    """A table without some of its columns, counted from 1, its names folded; the room it needs."""
+    kept = [j for j in range(len(heads)) if j + 1 not in out]
+    table = _table("parameter", *(heads[j] for j in kept))
+    for column in table.columns:
+        column.no_wrap = True  # a number that is broken in two is read as another
+    named = [_name(name, width) for name, _ in rows]
+    for name, (_, cells) in zip(named, rows, strict=True):
+        table.add_row(name, *(cells[j] for j in kept))
+    room = max([9, *(len(line) for name in named for line in name.plain.split("\n"))])
+    for j in kept:
+        room += max(map(len, [*heads[j].split("\n"), *(cells[j].plain for _, cells in rows)]))
+    return table, room + 2 * len(kept) + 4  # blanks between, and the edges
+
+
+def _name(name: Any, width: int = NAME) -> Text:
+    """A parameter's name, whole: one that is long goes on in the next line, between words."""
+    return Text("\n  ".join(wrap(plain(name, 8 * NAME), width)))
 
 
 def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
     """θ with one column for each component, then what belongs to all of them."""
     by_component = [n for n, v in theta.items() if "component" in v.dims]
     if by_component:
-        labels = [plain(v, 20) for v in theta["component"].values]
+        labels = [plain(v, NAME) for v in theta["component"].values]
         table = _table("parameter", *(f"component {label}" for label in labels))
         lines = [line for name in by_component for line in _elements(theta[name], "component")]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(Text(label), *(number(float(v), 5) for v in values))
+            table.add_row(_name(label), *(number(float(v), 5) for v in values))
         yield table
         yield from _left_out(len(lines))
     shared = [n for n in theta.data_vars if n not in by_component]
@@ -203,7 +253,7 @@ def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
         table = _table("parameter", "value")
         lines = [line for name in shared for line in _elements(theta[name], None)]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(Text(label), number(float(values), 5))
+            table.add_row(_name(label), number(float(values), 5))
         yield table
         yield from _left_out(len(lines))
 
@@ -214,7 +264,7 @@ def _elements(values: xr.DataArray, along: str | None) -> list[tuple[str, Any]]:
     lines = []
     for at in np.ndindex(*(values.sizes[d] for d in own)):
         one = values.isel(dict(zip(own, at, strict=True))).to_numpy()
-        labels = [plain(values[d].values[i], 20) for d, i in zip(own, at, strict=True)]
+        labels = [plain(values[d].values[i], 4 * NAME) for d, i in zip(own, at, strict=True)]
         name = plain(values.name)
         lines.append((f"{name}[{', '.join(labels)}]" if labels else name, one))
     return lines

@@ -6,10 +6,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from unmix.derive.correlations import with_correlations
 from unmix.errors import UnmixError
+from unmix.show.canvas import folded
 from unmix.show.numbers import plain
 
 MOST_ROWS = 20
+ROW = 1.15  # height of one, inches
+CHAINS = ["#1A1A1A", "#8C8C8C", "#4D4D4D", "#BFBFBF"]  # colours are the components'
 
 
 def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
@@ -20,8 +24,9 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
     post
         A DataTree with a group ``posterior``, raw labels: a label switch shows as a jump.
     var_names
-        Parameters to draw; by default those of floating type. Numbers that never change, as in a
-        Cholesky factor of correlations, are left out, and so is what comes after the twentieth.
+        Parameters to draw; by default those of floating type, and correlations in place of their
+        Cholesky factor. Numbers that never change are left out, and so is what comes after the
+        twentieth.
 
     Returns
     -------
@@ -38,19 +43,35 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
 
     if "posterior" not in getattr(post, "children", ()):
         raise UnmixError("traces need a DataTree with a group 'posterior', as unmix.sample gives")
-    elements = _elements(post["posterior"].to_dataset(), var_names)
+    posterior = post["posterior"].to_dataset()
+    elements = _elements(
+        with_correlations(posterior) if var_names is None else posterior, var_names
+    )
     if not elements:
         raise UnmixError("the posterior holds no parameter that moves: name others in var_names")
     groups = {"posterior": xr.Dataset(elements)}
     if "sample_stats" in post.children:  # its divergences are marked
         groups["sample_stats"] = post["sample_stats"].to_dataset()
     drawn: Any = az.plot_trace_dist(
-        xr.DataTree.from_dict(groups), compact=False, backend="matplotlib"
-    )
+        xr.DataTree.from_dict(groups), compact=False, backend="matplotlib",
+        color=CHAINS,
+    )  # fmt: skip
     figure: Figure = drawn.viz["figure"].item()
     pyplot.close(figure)
-    for axes in figure.axes:  # names of several labels are longer than a row is high
-        axes.set_ylabel(axes.get_ylabel().replace("[", "\n["), fontsize=9)
+    figure.set_size_inches(11, 0.6 + ROW * len(elements))
+    figure.set_layout_engine("constrained")
+    for at, axes in enumerate(figure.axes):
+        axes.tick_params(labelsize=8)
+        # A name stands upright beside its row, which is less high than the name is long.
+        name = axes.get_ylabel()
+        axes.set_ylabel(
+            folded(name.replace("$", r"\$")), fontsize=9, rotation=0, ha="right", va="center"
+        )
+        axes.set_xlabel(
+            axes.get_xlabel() if name and at == len(figure.axes) - 1 else "", fontsize=9
+        )
+        if name and at < len(figure.axes) - 1:
+            axes.tick_params(labelbottom=False)  # draws are counted below the last row
     return figure
 
 

@@ -28,6 +28,7 @@ from unmix.show.components_figure import observed_rows, require_same_rows
 from unmix.show.density import Densities, try_densities
 from unmix.show.line_figure import DRAWS as LINE_DRAWS
 from unmix.show.line_figure import line_grid
+from unmix.show.pairs_figure import grid_of_pairs, head
 from unmix.show.plane_figure import DRAWS as PLANE_DRAWS
 from unmix.show.plane_figure import plane_grid
 from unmix.show.rows_drawn import handles, label_warning, responsibilities_of, some_of
@@ -35,6 +36,7 @@ from unmix.show.rows_drawn import handles, label_warning, responsibilities_of, s
 Array = NDArray[np.float64]
 
 SIZES = (18.0, 150.0)  # of a marker, from no doubt to the most there can be
+SMALLER = (8.0, 70.0)  # in a panel among many
 
 
 def uncertainty(
@@ -49,12 +51,13 @@ def uncertainty(
 
     One feature: the entropy along the axis, split over draws into overlap and the uncertainty of
     θ, with the rows on it. Two features: the entropy as a shade of grey, and the rows over it, each
-    as large as its own entropy.
+    as large as its own entropy. More: such rows for each pair of features, and on the diagonal the
+    entropy of every row against one feature.
 
     Parameters
     ----------
     model
-        The declared mixture, with one observed variable of one or two features.
+        The declared mixture, with one observed variable.
     fit
         Any θ: an EM result or draws.
     responsibilities
@@ -62,7 +65,7 @@ def uncertainty(
     names
         Labels of the axes, with units; by default the model's feature names.
     ax
-        Axes to draw onto; a figure is made without.
+        Axes to draw onto, for one or two features; a figure is made without.
 
     Returns
     -------
@@ -71,18 +74,19 @@ def uncertainty(
     Raises
     ------
     UnmixError
-        If there are more than two features, or rows need more than the observed variable
-        (covariates), so that a point alone has no responsibilities.
+        If one or two features need more than the observed variable (covariates), so that a point
+        alone has no responsibilities; or ``ax`` is given for more features.
     """
     derivation = derive(model)
     name, rows, features = observed_rows(derivation, names)
     r, labels = responsibilities_of(responsibilities)
     require_same_rows(derivation, r)
     if rows.shape[1] > 2:
-        raise UnmixError(
-            f"a map has two sides and the rows have {rows.shape[1]} features: fit one or two, or "
-            "look at show.membership and the entropy in unmix.assignments"
-        )
+        if ax is not None:
+            raise UnmixError(
+                f"the rows have {rows.shape[1]} features, which take a grid of panels: leave ax out"
+            )
+        return _pairs(rows, r, features, labels, label_warning(responsibilities))
     if rows.shape[1] == 1:
         x = rows[:, 0]
         grid = line_grid(x, x.dtype.kind in "iu")
@@ -173,7 +177,7 @@ def _plane(
         rasterized=True,
     )  # fmt: skip
     own, most = np.nan_to_num(entropy(r)), np.argmax(np.nan_to_num(r), axis=1)
-    size = SIZES[0] + (SIZES[1] - SIZES[0]) * own / most_entropy
+    size = _sizes(own, k, SIZES)
     some = some_of(len(rows))
     for j in range(k):
         mine = some[most[some] == j]
@@ -197,4 +201,43 @@ def _plane(
         columns=98,
     )
     tidy(axes)
+    return figure
+
+
+def _sizes(own: Array, k: int, sizes: tuple[float, float]) -> Array:
+    """Areas of the markers of rows with these entropies, of k components."""
+    return sizes[0] + (sizes[1] - sizes[0]) * own / np.log(max(k, 2))
+
+
+def _pairs(rows: NDArray, r: Array, features: list[str], labels: list[str], warning: str) -> Figure:
+    """More than two features: rows only, as a grid over all features has too many points."""
+    figure, panels = grid_of_pairs(rows, features)
+    k = len(labels)
+    own, most = np.nan_to_num(entropy(r)), np.argmax(np.nan_to_num(r), axis=1)
+    some = some_of(len(rows))
+    some = some[np.argsort(own[some], kind="stable")]  # rows in doubt lie on top of sure ones
+    size, strong = _sizes(own, k, SMALLER), 0.35 + 0.65 * own / np.log(max(k, 2))
+    for i, line in enumerate(panels):
+        for j, axes in enumerate(line[: i + 1]):
+            y = own if i == j else rows[:, i]
+            for one in range(k):
+                mine = some[most[some] == one]
+                axes.scatter(
+                    rows[mine, j], y[mine], s=size[mine], alpha=np.minimum(strong[mine], 1.0),
+                    marker=colours.marker(one), color=colours.colour(one), edgecolors="white",
+                    linewidths=0.4,
+                )  # fmt: skip
+        diagonal = line[i]
+        diagonal.axhline(np.log(max(k, 2)), color=colours.INK, lw=0.8, ls=":")
+        diagonal.set_ylim(-0.05 * np.log(max(k, 2)), 1.12 * np.log(max(k, 2)))
+        diagonal.yaxis.tick_right()
+        diagonal.spines["right"].set_visible(True)
+        diagonal.spines["left"].set_visible(False)
+    head(
+        panels, "Pairs of features: which rows are in doubt",
+        "Rows: the larger and stronger, the more in doubt; colour and shape by most likely "
+        "component. On the diagonal the entropy of each row, in nats (dotted: "
+        f"log {max(k, 2)}, the most there can be).\n{warning}",
+        rows.shape[1], labels, lines=False,
+    )  # fmt: skip
     return figure
