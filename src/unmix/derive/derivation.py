@@ -22,14 +22,12 @@ from unmix.derive import bayes
 from unmix.derive.by_rows import ByRows, broken, require_sum_of_one
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components
-from unmix.derive.follow import in_step
+from unmix.derive.full_density import FullDensity
 from unmix.derive.latent import Latent
-from unmix.derive.newdata import as_rows_by_name, rows_left_behind, rows_of
-from unmix.derive.opened import Opened, freeze_data
+from unmix.derive.opened import Opened
 from unmix.derive.space import Space
-from unmix.derive.table import TableGraph, build_table
+from unmix.derive.table import TableGraph
 from unmix.derive.verify import Verification
-from unmix.errors import UnmixError
 
 if TYPE_CHECKING:
     from unmix.derive.entries import Entries
@@ -252,24 +250,12 @@ class Derivation:
             yield rows, self.by_rows.joint(theta, rows)
 
     @cached_property
-    def _elements(self) -> Callable[..., Any]:
-        z = TensorType(self.opened.z.type.dtype, self.table.z_shape)(self.latent.name)
-        terms = vectorize_graph(list(self.opened.terms.values()), {self.opened.z: z, **self.data})
-        return compile_table([*self.opened.theta.values(), z], terms)
-
-    @cached_property
-    def _without_z(self) -> tuple[tuple[str, ...], Callable[..., Any]]:
-        mixed = {*self.opened.assignment_terms, self.latent.name}
-        names = tuple(name for name in self.opened.terms if name not in mixed)
-        terms = [self.opened.terms[name] for name in names]
-        graphs = vectorize_graph(terms, self.data) if self.data and terms else terms
-        return names, compile_table(list(self.opened.theta.values()), graphs)
+    def _full(self) -> FullDensity:
+        return FullDensity(self.opened, self.data, self.table, self.by_rows)
 
     def elements_without_z(self, theta: Theta) -> dict[str, NDArray]:
         """The terms that do not depend on ``z``: priors, and observed variables of their own."""
-        names, terms = self._without_z
-        point = [np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()]
-        return dict(zip(names, terms(*point), strict=True))
+        return self._full.elements_without_z(theta)
 
     def elements(self, theta: Theta, z: NDArray) -> dict[str, NDArray]:
         """Every element-wise term of the model's full log-density, as PyMC computes it.
@@ -281,24 +267,11 @@ class Derivation:
         z
             Assignments, shape (obs,).
         """
-        if self.by_rows is not None:
-            found = self.elements_without_z(theta)
-            found |= self.by_rows.elements(theta, np.ravel(z), slice(None))
-            return {name: found[name] for name in self.opened.terms}
-        z = np.asarray(z, dtype=self.opened.z.type.dtype).reshape(self.table.z_shape)
-        point = [np.asarray(theta[n], dtype=v.type.dtype) for n, v in self.opened.theta.items()]
-        return dict(zip(self.opened.terms, self._elements(*point, z), strict=True))
+        return self._full.elements(theta, z)
 
     def log_density(self, theta: Theta, z: NDArray) -> float:
         """The model's full constrained log-density log p(x, z, θ), without Jacobians."""
-        if self.by_rows is None:
-            return float(sum(np.sum(v) for v in self.elements(theta, z).values()))
-        total = float(sum(np.sum(v) for v in self.elements_without_z(theta).values()))
-        z = np.ravel(z)
-        for rows in self.by_rows.windows():
-            found = self.by_rows.elements(theta, z[rows], rows)
-            total += float(sum(np.sum(v) for v in found.values()))
-        return total
+        return self._full.log_density(theta, z)
 
     # -- other data --------------------------------------------------------------------------
 
@@ -317,48 +290,12 @@ class Derivation:
             If a name is unknown, the number of rows cannot be told, or the second model's
             parameters differ.
         """
-        if isinstance(new, pm.Model):
-            # Here, because deriving makes what this module defines.
-            from unmix.derive.deriving import derive
+        # Here, because both make what this module defines.
+        from unmix.derive.other_rows import on_rows, with_model
 
-            other = derive(new)
-            if other.n_components != self.n_components:
-                raise UnmixError(
-                    f"the second model has {other.n_components} components and the first "
-                    f"{self.n_components}: build it with the same number"
-                )
-            for name in other.touched:
-                if other.shapes[name] != self.shapes.get(name):
-                    raise UnmixError(
-                        f"parameter {name!r} of the second model has shape {other.shapes[name]} "
-                        f"and the first has {self.shapes.get(name, 'no such parameter')}: build "
-                        "both with the same parameters"
-                    )
-            return replace(other, components=self.components)
-        new = as_rows_by_name(self, new)
-        z_shape = rows_of(self, new)
-        data = freeze_data(self.opened, new)
-        theta = self.space.jittered(np.random.default_rng(1))
-        try:
-            table = build_table(self.opened, data, theta, z_shape)
-        except (ValueError, TypeError, AssertionError) as error:
-            raise UnmixError(rows_left_behind(self, z_shape[0])) from error
-        if not all(in_step(index, z_shape) for index in table.index.values()):
-            raise UnmixError(rows_left_behind(self, z_shape[0]))
-        return replace(self, data=data, table=table, on_new_rows=True)
+        return with_model(self, new) if isinstance(new, pm.Model) else on_rows(self, new)
 
     def __repr__(self) -> str:
-        axes = ", ".join(f"{n}[axis {a}]" for n, a in self.components.axes.items())
-        families = "; ".join(", ".join(f) for f in self.components.families)
-        blocks = " ".join("{" + ", ".join(map(str, b)) + "}" for b in self.components.symmetry)
-        observed = ", ".join(self.opened.assignment_terms)
-        return (
-            f"mixture of {self.n_components} components over {self.n_obs} observations\n"
-            f"  latent       {self.latent.name}\n"
-            f"  likelihood   {observed}\n"
-            f"  components   {axes or 'no parameter has a component axis'}"
-            f"{'; ' + families if families else ''}\n"
-            f"  exchangeable {blocks if self.components.symmetric else 'none: labels have meaning'}"
-            f"\n  road         {self.road}\n"
-            f"  verified     {self.verification}"
-        )
+        from unmix.derive.described import described
+
+        return described(self)

@@ -1,0 +1,61 @@
+"""A derivation on other rows than its model was declared on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.derive.derivation import Derivation
+from unmix.derive.deriving import derive
+from unmix.derive.follow import in_step
+from unmix.derive.newdata import as_rows_by_name, rows_left_behind, rows_of
+from unmix.derive.opened import freeze_data
+from unmix.derive.table import build_table
+from unmix.errors import UnmixError
+
+
+def with_model(derivation: Derivation, new: pm.Model) -> Derivation:
+    """The derivation of a second model on its own rows, with the components of the first.
+
+    Raises
+    ------
+    UnmixError
+        If the second model's parameters differ.
+    """
+    other = derive(new)
+    if other.n_components != derivation.n_components:
+        raise UnmixError(
+            f"the second model has {other.n_components} components and the first "
+            f"{derivation.n_components}: build it with the same number"
+        )
+    for name in other.touched:
+        if other.shapes[name] != derivation.shapes.get(name):
+            raise UnmixError(
+                f"parameter {name!r} of the second model has shape {other.shapes[name]} and the "
+                f"first has {derivation.shapes.get(name, 'no such parameter')}: build both with "
+                "the same parameters"
+            )
+    return replace(other, components=derivation.components)
+
+
+def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
+    """The same model with arrays in place of observed variables or ``pm.Data``, by name.
+
+    Raises
+    ------
+    UnmixError
+        If a name is unknown or the number of rows cannot be told.
+    """
+    new = as_rows_by_name(derivation, new)
+    z_shape = rows_of(derivation, new)
+    data = freeze_data(derivation.opened, new)
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    try:
+        table = build_table(derivation.opened, data, theta, z_shape)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise UnmixError(rows_left_behind(derivation, z_shape[0])) from error
+    if not all(in_step(index, z_shape) for index in table.index.values()):
+        raise UnmixError(rows_left_behind(derivation, z_shape[0]))
+    return replace(derivation, data=data, table=table, on_new_rows=True)
