@@ -227,3 +227,31 @@ def test_possible_data_are_not_refused():
     """At the edges of the support, where some families have their edge in and some out."""
     unmix.derive(observed(pm.Exponential, [0.0, 1.0, 2.0], lam="rate"))
     unmix.derive(observed(pm.Bernoulli, [0, 1, 1], p="chance"))
+
+
+# -- rows that are slow one by one ----------------------------------------------------------------
+
+
+def test_where_each_row_is_a_system_of_its_own_some_are_verified(monkeypatch):
+    from unmix.derive import by_rows, verify
+
+    x = np.random.default_rng(5).normal(size=(3000, 2))
+    model = unmix.models.gaussian(x, 2)
+    derivation = unmix.derive(model)
+    assert derivation.by_rows.one_by_one
+    assert derivation.verification.rows is None
+    assert not unmix.derive(unmix.models.gaussian(x[:, 0], 2)).by_rows.one_by_one
+
+    monkeypatch.setattr(by_rows, "VERIFIED", 1000)
+    rng, theta = np.random.default_rng(1), derivation.space.initial
+    points = [derivation.space.constrain(theta)]
+    some = verify.verify(derivation, points, rng)
+    # A thousand at random, some of them twice, both ends, and the extremes of either column.
+    assert 800 < some.rows < 1007
+    assert f"of {some.rows:,} rows" in str(some)
+    assert unmix.derive(unmix.models.gaussian(x, 2)).components.symmetric  # asked of some rows too
+
+    right = by_rows.ByRows.joint
+    monkeypatch.setattr(by_rows.ByRows, "joint", lambda self, t, rows: right(self, t, rows) + 1e-6)
+    with pytest.raises(unmix.UnmixError, match="differs from the model's own log-density"):
+        verify.verify(derivation, points, rng)

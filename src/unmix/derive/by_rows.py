@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
 from pytensor.graph.traversal import ancestors
+from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.type import TensorType
 from pytensor.tensor.variable import TensorVariable
 
@@ -32,6 +33,8 @@ Rows = slice | NDArray
 WINDOW = 2**18
 # Measurements that need no more than typical rows look at this many, and at the extreme ones.
 SAMPLE = 4096
+# Rows at which the table is verified where each takes some microseconds of Python.
+VERIFIED = 2**15
 
 
 def broken(error: Exception, touched: tuple[str, ...]) -> UnmixError:
@@ -147,6 +150,19 @@ class ByRows:
         step = max(1024, WINDOW // (self.n_components * columns))
         for start in range(0, self.n_obs, step):
             yield slice(start, min(start + step, self.n_obs))
+
+    @cached_property
+    def one_by_one(self) -> bool:
+        """Whether PyMC's own terms solve a system for each row, a call of Python's each."""
+        nodes = self.terms.maker.fgraph.apply_nodes  # type: ignore[attr-defined]
+        return any(isinstance(node.op, Blockwise) for node in nodes)
+
+    def verified(self, rng: np.random.Generator) -> Iterator[Rows]:
+        """Rows at which table and terms are compared: all; or, one by one, a sample if many."""
+        if self.one_by_one and self.n_obs > VERIFIED:
+            yield self.sample(rng, VERIFIED)
+        else:
+            yield from self.windows()
 
     def sample(self, rng: np.random.Generator, size: int = SAMPLE) -> NDArray[np.int64]:
         """Rows to look at: all where few; else random ones, and the extreme ones of each column."""

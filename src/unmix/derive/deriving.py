@@ -17,7 +17,7 @@ from pytensor.graph.traversal import ancestors
 from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from unmix.derive.axes import Tables, complete_axes, find_axes, spread_axes
-from unmix.derive.by_rows import SAMPLE
+from unmix.derive.by_rows import SAMPLE, Rows
 from unmix.derive.compiling import compile_table
 from unmix.derive.components import Components, pair_families
 from unmix.derive.components import Theta as Values
@@ -177,7 +177,7 @@ def _measured_on(derivation: Derivation) -> tuple[Tables, Elements]:
 def _confirmed(
     derivation: Derivation, found: Components, first: Values, second: Values
 ) -> Components:
-    """The symmetry that a sample of rows has, asked of all rows.
+    """The symmetry that a sample of rows has, asked of all rows that the table is verified at.
 
     A swap and a turn of each block make all of its permutations. Where a row that was not looked at
     breaks one, all swaps are tried on all rows.
@@ -187,13 +187,14 @@ def _confirmed(
         return found
     turns = generators(found.symmetry, found.n_components)
     rng = np.random.default_rng(20261126)
-    for rows in by_rows.windows():
+    for rows in by_rows.verified(rng):
+        best = by_rows.joint(second, rows).argmax(axis=1)
         points = [
-            (first, rng.integers(found.n_components, size=rows.stop - rows.start)),
-            (second, by_rows.joint(second, rows).argmax(axis=1)),
+            (first, rng.integers(found.n_components, size=len(best))),
+            (second, best),
         ]
 
-        def elements(theta: Values, z: NDArray, rows: slice = rows) -> dict[str, NDArray]:
+        def elements(theta: Values, z: NDArray, rows: Rows = rows) -> dict[str, NDArray]:
             return by_rows.elements(theta, z, rows)
 
         if not all(entries_unchanged(elements, found, turns, *point) for point in points):
