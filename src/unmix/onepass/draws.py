@@ -4,17 +4,14 @@
 draws, is asked the other way round: for these rows, at every θ.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.onepass import draws_kernel
-from unmix.onepass.compiled import digest
+from unmix.onepass import compiled
 from unmix.onepass.onepass import OnePass, _pool, available_cores
 
 # Numbers kept for quantiles at a time, in single precision: 2^24 are 64 MiB.
@@ -48,24 +45,6 @@ class SomeRows:
     log_marginal: NDArray[np.float64]
 
 
-@lru_cache
-def draws_of_rows() -> Callable[..., Any]:
-    """`unmix.onepass.draws_kernel.draws_of_rows`, compiled."""
-    sources = digest()
-
-    @nb.njit(error_model="numpy", nogil=True, cache=True)
-    def draws_of_rows(  # type: ignore[no-untyped-def]
-        terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept, log_marginal
-    ):
-        sources  # noqa: B018
-        draws_kernel.draws_of_rows(
-            terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept,
-            log_marginal,
-        )  # fmt: skip
-
-    return draws_of_rows
-
-
 def rows_over_draws(
     onepass: OnePass,
     log_w: NDArray,
@@ -97,6 +76,7 @@ def rows_over_draws(
     cells = k * samples if quantiles else 1
     step = max(1, min(ROWS, KEPT // cells)) if quantiles else ROWS
     threads = onepass.threads or available_cores()
+    kernel = compiled.draws_of_rows(onepass.families)
     offset = 0
     for chunk in onepass.chunks:
         for begin in range(0, len(chunk), step):
@@ -117,7 +97,7 @@ def rows_over_draws(
                 own = slice(b - begin, e - begin)
                 kept = np.empty((e - b if quantiles else 0, k, samples), dtype=np.float32)
                 log_marginal = np.empty((len(at), e - b))
-                draws_of_rows()(
+                kernel(
                     onepass.terms, chunk.x, chunk.centre, log_w, packed, order, slot, b, e,
                     some.mean[own], some.overlap[own], kept, log_marginal,
                 )  # fmt: skip
@@ -125,7 +105,6 @@ def rows_over_draws(
                 if some.bounds is not None:
                     some.bounds[:, own] = _quantiles(kept, quantiles)
 
-            draws_of_rows()  # compiled by one thread, not by all
             if len(parts) == 1:
                 do(parts[0])
             else:

@@ -20,6 +20,8 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 EXACT = {"contract", "nsz"}
 
 jit = nb.njit(fastmath=FAST, error_model="numpy", nogil=True)
+# For what is called from one place: compiled there, and not once more by itself.
+jit_inline = nb.njit(fastmath=FAST, error_model="numpy", nogil=True, inline="always")
 
 
 def _to_bits(context: Any, x: Any) -> Any:

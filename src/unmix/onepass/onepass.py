@@ -105,6 +105,7 @@ class OnePass:
         self.recognised = recognised
         self.threads = threads
         self.terms = recognised.table
+        self.families = recognised.families
         if chunks is None:
             columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
             for t in recognised.terms:
@@ -170,7 +171,7 @@ class OnePass:
         z
             Array (obs,) that takes sampled or hard assignments.
         """
-        kernel = compiled.pass_rows()
+        kernel = compiled.pass_rows(self.families)
         log_w, packed = self._checked(log_w, packed)
         k, key = len(log_w), int(key)
         if z is not None and (z.shape != (self.n_obs,) or k - 1 > np.iinfo(z.dtype).max):
@@ -245,7 +246,7 @@ class OnePass:
         packed = np.ascontiguousarray(packed, dtype=np.float64)
         if len(chunk.weight):
             r = r * chunk.weight[rows, None]
-        compiled.given_rows()(
+        compiled.given_rows(self.families)(
             self.terms, chunk.x, chunk.centre, np.ascontiguousarray(r, dtype=np.float64),
             np.ascontiguousarray(rows, dtype=np.int64), packed, n, statistics,
         )  # fmt: skip
@@ -255,7 +256,7 @@ class OnePass:
 
     def joint(self, log_w: NDArray, packed: NDArray, rows: int = 65536) -> Iterator[NDArray]:
         """Log p(z_i = k, x_i | θ) of all rows in turn, arrays (row, component)."""
-        kernel = compiled.joint_rows()
+        kernel = compiled.joint_rows(self.families)
         log_w, packed = self._checked(log_w, packed)
         for chunk in self.chunks:
             base = self.log_bases(chunk)
@@ -270,7 +271,7 @@ class OnePass:
         chunk = self.chunks[0]
         some = Chunk(np.ascontiguousarray(chunk.x[:, rows]), chunk.centre, chunk.weight[:0])
         out = np.empty((len(rows), len(log_w)))
-        compiled.joint_rows()(
+        compiled.joint_rows(self.families)(
             self.terms, some.x, some.centre, *self._checked(log_w, packed), 0, len(rows), out
         )
         base = self.log_bases(some)
@@ -323,7 +324,7 @@ class OnePass:
         responsibility
             Shape (sample, obs, component); NaN where a row is impossible.
         """
-        kernel = compiled.responsibility_rows()
+        kernel = compiled.responsibility_rows(self.families)
         samples, k = log_w.shape
         r, log_marginal = np.empty((samples, self.n_obs, k)), np.empty((samples, self.n_obs))
         at = 0

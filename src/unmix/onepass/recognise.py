@@ -27,6 +27,7 @@ from unmix.derive.compiling import compile_table
 from unmix.derive.follow import in_step
 from unmix.onepass.families import FAMILIES, Family
 from unmix.onepass.families.categorical import Categorical
+from unmix.onepass.variant import Families
 
 Graph = Any
 Derivation = Any  # unmix.derive.Derivation, which holds what is made here
@@ -108,6 +109,11 @@ class Recognised:
             ],
             dtype=np.int64,
         )  # fmt: skip
+
+    @cached_property
+    def families(self) -> Families:
+        """Which families the terms are of, for the compiler."""
+        return Families(tuple(sorted({t.family.code for t in self.terms})))
 
     @property
     def n_statistics(self) -> int:

@@ -46,7 +46,7 @@ def from_components(onepass: Any, log_w: NDArray, packed: NDArray) -> Simulate:
                 )
             at += int(count)
         r, log_marginal = np.empty((n, len(w))), np.empty(n)
-        compiled.responsibility_rows()(
+        compiled.responsibility_rows(onepass.families)(
             onepass.terms, x, none, np.ascontiguousarray(log_w[s]),
             np.ascontiguousarray(packed[s]), r, log_marginal,
         )  # fmt: skip

@@ -94,7 +94,7 @@ class _Run:
         """So many sweeps in one call of the kernel."""
         (chunk,) = self.onepass.chunks
         q, at = self.proposal, chain.sweeps - self.begin
-        compiled.sweeps()(
+        compiled.sweeps(self.onepass.families)(
             0, chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight,
             self.blocks.table, self.blocks.hyper, q.nu, q.log_share, q.centres, q.factors, q.groups,
             q.key, q.share, chain.theta, chain.log_w, chain.packed, chain.n, chain.stats,
