@@ -34,7 +34,7 @@ from unmix.errors import UnmixError
 if TYPE_CHECKING:
     from unmix.derive.entries import Entries
     from unmix.onepass.onepass import OnePass
-    from unmix.onepass.recognise import Recognised
+    from unmix.onepass.terms import Recognised
 
 Theta = Mapping[str, NDArray]
 

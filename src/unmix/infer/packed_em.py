@@ -17,7 +17,8 @@ from unmix.infer.readings import Readings
 from unmix.infer.starts import Start
 from unmix.onepass import compiled
 from unmix.onepass.em_kernel import CONVERGED, EMPTIED, EMPTY, FAILED, RUNNING
-from unmix.onepass.onepass import OnePass, Sums
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.sums import Sums
 
 # Iterations between looks for collapsed components.
 BATCH = 20

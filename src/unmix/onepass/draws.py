@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.onepass import compiled
+from unmix.onepass.chunks import for_kernel
 from unmix.onepass.onepass import OnePass, _pool, available_cores
 
 # Numbers kept for quantiles at a time, in single precision: 2^24 are 64 MiB.
@@ -69,8 +70,8 @@ def rows_over_draws(
         Draws whose log marginals are wanted.
     """
     samples, k = log_w.shape
-    log_w, packed = np.ascontiguousarray(log_w), np.ascontiguousarray(packed)
-    order = np.ascontiguousarray(order, dtype=np.int64)
+    log_w, packed = for_kernel(log_w), for_kernel(packed)
+    order = np.require(order, np.int64, ["C", "W"])
     slot = np.full(samples, -1, dtype=np.int64)
     slot[at] = np.arange(len(at))
     cells = k * samples if quantiles else 1

@@ -46,6 +46,24 @@ _bits: Any = intrinsic(_to_bits)
 _double: Any = intrinsic(_to_double)
 
 
+@jit
+def put(source, target):  # type: ignore[no-untyped-def]
+    """Copy a vector over another one of its length.
+
+    Assignment to a slice does it too, and takes in all that could say why two shapes do not agree:
+    seconds of compiling.
+    """
+    for i in range(len(target)):
+        target[i] = source[i]
+
+
+@jit
+def put_rows(source, target):  # type: ignore[no-untyped-def]
+    """Copy a matrix over another one of its shape."""
+    for i in range(len(target)):
+        put(source[i], target[i])
+
+
 @nb.njit(fastmath=EXACT, error_model="numpy")
 def exp(x: float) -> float:
     """exp(x) for x ≤ 0 (and up to 700); zero below −708, where doubles lose their digits."""

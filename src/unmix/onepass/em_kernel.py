@@ -70,7 +70,10 @@ def em_rows(  # type: ignore[no-untyped-def]
         )  # fmt: skip
         if not np.isfinite(trace[iteration]):
             return iteration + 1, FAILED, held
-        if n.min() < EMPTY * total:
+        fewest = n[0]
+        for k in range(len(n)):
+            fewest = min(fewest, n[k])
+        if fewest < EMPTY * total:
             return iteration + 1, EMPTIED, held
         moves[iteration], held = maximise_all(
             families, terms, log_w, params, n, stats, floor, move_w, total

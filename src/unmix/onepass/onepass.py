@@ -9,7 +9,6 @@ likely z_i (classification EM).
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -18,8 +17,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from unmix.derive.latent import z_dtype
 from unmix.onepass import compiled
-from unmix.onepass.chunks import Chunk, make_chunk, total_weight
-from unmix.onepass.recognise import Recognised
+from unmix.onepass.chunks import Chunk, for_kernel, make_chunk, total_weight
+from unmix.onepass.sums import Sums
+from unmix.onepass.terms import Recognised
 
 Mode = Literal["expected", "sampled", "hard"]
 MODES: dict[Mode, int] = {"expected": 0, "sampled": 1, "hard": 2}
@@ -30,39 +30,6 @@ WORTH_A_THREAD = 500_000
 GRAIN = 512
 # SplitMix64's increment: adding it to a key moves to the next row.
 GAMMA = 0x9E3779B97F4A7C15
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """What a pass returns.
-
-    Attributes
-    ----------
-    log_marginal
-        Σ_i weight_i log p(x_i | θ), nats.
-    n
-        Σ_i a_ik, shape (component,).
-    statistics
-        The families' sums, shape (component, statistic), about the parameters of ``packed``.
-    packed
-        Parameters that they were computed with, (component, parameter).
-    """
-
-    log_marginal: float
-    n: NDArray[np.float64]
-    statistics: NDArray[np.float64]
-    packed: NDArray[np.float64]
-
-    def __add__(self, other: "Sums") -> "Sums":
-        """Sums over both sets of rows, at the same parameters."""
-        if not np.array_equal(self.packed, other.packed):
-            raise ValueError("sums at different parameters do not add")
-        return Sums(
-            self.log_marginal + other.log_marginal,
-            self.n + other.n,
-            self.statistics + other.statistics,
-            self.packed,
-        )
 
 
 @lru_cache
@@ -215,10 +182,7 @@ class OnePass:
                 f"{len(log_w)} weights and parameters of shape {np.shape(packed)} are not those of "
                 f"components with {length} parameters each"
             )
-        return (
-            np.ascontiguousarray(log_w, dtype=np.float64),
-            np.ascontiguousarray(packed, dtype=np.float64),
-        )
+        return for_kernel(log_w), for_kernel(packed)
 
     def shares(self, rows: int) -> list[tuple[int, int]]:
         """Rows of a chunk split between threads."""
@@ -243,12 +207,12 @@ class OnePass:
         chunk = self.chunks[0]
         k = r.shape[1]
         n, statistics = np.zeros(k), np.zeros((k, self.recognised.n_statistics))
-        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        packed = for_kernel(packed)
         if len(chunk.weight):
             r = r * chunk.weight[rows, None]
         compiled.given_rows(self.families)(
-            self.terms, chunk.x, chunk.centre, np.ascontiguousarray(r, dtype=np.float64),
-            np.ascontiguousarray(rows, dtype=np.int64), packed, n, statistics,
+            self.terms, chunk.x, chunk.centre, for_kernel(r),
+            np.require(rows, np.int64, ["C", "W"]), packed, n, statistics,
         )  # fmt: skip
         return Sums(np.nan, n, statistics, packed)
 

@@ -76,8 +76,6 @@ def update(families: Families) -> Function:
         rng, terms, blocks, hyper, n, stats, before, theta, log_w, params
     ):
         sources  # noqa: B018
-        sweep.update(
-            families, rng, terms, blocks, hyper, n, stats, before, theta, log_w, params
-        )
+        sweep.update(families, rng, terms, blocks, hyper, n, stats, before, theta, log_w, params)
 
     return kept(update, families)

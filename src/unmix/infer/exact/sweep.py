@@ -6,7 +6,7 @@ from unmix.infer.exact import conditionals, covariances
 from unmix.infer.exact.coordinates import fold, unfold
 from unmix.infer.exact.moves import in_order, is_in_order, log_proposal, propose, rearranged
 from unmix.onepass.block import EXPECTED, FIRST, SAMPLED
-from unmix.onepass.elementary import jit, jit_inline
+from unmix.onepass.elementary import jit, jit_inline, put, put_rows
 from unmix.onepass.kernel import pass_rows
 from unmix.onepass.variant import by_family
 
@@ -60,7 +60,7 @@ def update(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # t
                 b = a if kind == 9 else hyper[h + whole + k * size : h + whole + (k + 1) * size]
                 if normal and kind == 1:
                     conditionals.draw_means(rng, d, n[k], s, old, a, b, value)
-                    p[:d] = value
+                    put(value, p[:d])
                 if normal and kind == 2:
                     square = np.empty(d)
                     conditionals.squares(d, n[k], s, old, p[:d], square)
@@ -71,7 +71,7 @@ def update(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # t
                     conditionals.pack_normal(d, p[:d].copy(), value, p)
                 if mvnormal and kind == 4:
                     covariances.draw_mean(rng, d, n[k], s, old, a, b, value)
-                    p[:d] = value
+                    put(value, p[:d])
                 if mvnormal and kind == 5:
                     corr_at = blocks[block, 5] + k * d * d
                     covariance(
@@ -189,9 +189,9 @@ def sweeps(  # type: ignore[no-untyped-def]
             else:
                 ratio = -np.inf
         else:
-            two[:] = theta
-            two_w[:] = log_w
-            two_params[:] = params
+            put(theta, two)
+            put(log_w, two_w)
+            put_rows(params, two_params)
             update(families, rng, terms, blocks, hyper, n, stats, params, two, two_w, two_params)
         taken = ratio > -np.inf
         if taken:
@@ -206,16 +206,16 @@ def sweeps(  # type: ignore[no-untyped-def]
                 ratio += value
                 taken = -rng.standard_exponential() < ratio
         if taken:
-            theta[:] = two
-            log_w[:] = two_w
-            params[:] = two_params
-            n[:] = new_n
-            stats[:] = new_stats
+            put(two, theta)
+            put(two_w, log_w)
+            put_rows(two_params, params)
+            put(new_n, n)
+            put_rows(new_stats, stats)
             log_marginal[0] = value
-            held[:] = trial
+            put(trial, held)
         if len(z) > 0:
-            z[sweep] = held
-        kept[sweep] = theta
+            put(held, z[sweep])
+        put(theta, kept[sweep])
         kept_marginal[sweep] = log_marginal[0]
         repeated[sweep] = not taken
         if len(kept_y) > 0:
