@@ -23,9 +23,9 @@ from unmix.onepass.elementary import jit, jit_inline, log
 
 
 @jit
-def pass_rows(
+def pass_rows(  # type: ignore[no-untyped-def]
     families, mode, key, terms, x, centre, weight, log_w, params, n, stats, z, begin, end
-):  # type: ignore[no-untyped-def]
+):
     """One pass over rows ``begin`` to ``end``; adds to ``n`` and ``stats``.
 
     Parameters

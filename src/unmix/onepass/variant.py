@@ -96,6 +96,6 @@ def by_family(make: Callable[..., Callable[..., Any]]) -> Callable[..., Any]:
     def implementation(families: FamiliesType, *arguments: Any) -> Callable[..., Any]:
         return make(*families.families.there)
 
-    options = {"fastmath": FAST, "error_model": "numpy", "nogil": True}
+    options: Any = {"fastmath": FAST, "error_model": "numpy", "nogil": True}
     overload(chosen, jit_options=options, strict=False)(implementation)
     return chosen
