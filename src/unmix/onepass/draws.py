@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from unmix.onepass import compiled
 from unmix.onepass.chunks import for_kernel
-from unmix.onepass.onepass import OnePass, _pool, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import available_cores, pool
 
 # Numbers kept for quantiles at a time, in single precision: 2^24 are 64 MiB.
 KEPT = 2**24
@@ -109,7 +110,7 @@ def rows_over_draws(
             if len(parts) == 1:
                 do(parts[0])
             else:
-                list(_pool(threads).map(do, parts))
+                list(pool(threads).map(do, parts))
             base = onepass.log_bases(chunk)
             if base is not None:
                 some.log_marginal[:] += base[begin:end]

@@ -6,10 +6,7 @@ responsibilities (EM, and by Fisher's identity the gradient), a draw of z_i (Gib
 likely z_i (classification EM).
 """
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,26 +17,14 @@ from unmix.onepass import compiled
 from unmix.onepass.chunks import Chunk, for_kernel, make_chunk, total_weight
 from unmix.onepass.sums import Sums
 from unmix.onepass.terms import Recognised
+from unmix.onepass.threads import WORTH_A_THREAD, available_cores, pool
 
 Mode = Literal["expected", "sampled", "hard"]
 MODES: dict[Mode, int] = {"expected": 0, "sampled": 1, "hard": 2}
-# Multiplications and exponentials of a pass below which a second thread costs more than it gives:
-# handing work to a thread takes some 50 µs, in which one does about this many.
-WORTH_A_THREAD = 500_000
 # Threads share rows in multiples of this, so that blocks stay whole.
 GRAIN = 512
 # SplitMix64's increment: adding it to a key moves to the next row.
 GAMMA = 0x9E3779B97F4A7C15
-
-
-@lru_cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="unmix-pass")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class OnePass:
@@ -166,7 +151,7 @@ class OnePass:
         if len(parts) == 1:
             done = [do(parts[0])]
         else:
-            done = list(_pool(max(1, self.threads or available_cores())).map(do, parts))
+            done = list(pool(max(1, self.threads or available_cores())).map(do, parts))
         log_marginal, n, statistics = done[0]
         for more in done[1:]:  # always in this order
             log_marginal += more[0]

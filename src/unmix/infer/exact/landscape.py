@@ -12,7 +12,8 @@ from unmix.derive import Derivation
 from unmix.derive.latent import z_dtype
 from unmix.infer.exact import compiled
 from unmix.infer.exact.blocks import LEVELS, MEAN, MV_MEAN, MV_SCALE, SHARED, WEIGHTS, Blocks
-from unmix.onepass.onepass import WORTH_A_THREAD, OnePass, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import WORTH_A_THREAD, available_cores
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,8 @@ from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.kept_draws import longest
 from unmix.infer.progress import progress_bar
 from unmix.infer.side_by_side import side_by_side
-from unmix.onepass.onepass import OnePass, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import available_cores
 
 # Rows times components in one call of the kernel: about a tenth of a second, after which an
 # interrupt is seen and a checkpoint may be written.
