@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from unmix.onepass.onepass import Sums
+from unmix.onepass.sums import Sums
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

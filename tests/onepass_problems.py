@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from unmix.onepass.chunks import make_chunk
 from unmix.onepass.families import FAMILIES
 from unmix.onepass.onepass import OnePass
-from unmix.onepass.recognise import Recognised, Term
+from unmix.onepass.terms import Recognised, Term
 
 Long = np.longdouble
 EPS = 2.0**-53  # half a unit in the last place of 1

@@ -46,7 +46,8 @@ def joint_distribution_scores(kind, blocks, sweeps, seed=1):
     theta = theta.copy()
     log_w, packed = map(np.array, recognised.pack_stack(blocks.unflatten(theta)))
     kept = np.empty((sweeps, *theta.shape))
-    update, sums = compiled.update(), given_rows()
+    families = recognised.families
+    update, sums = compiled.update(families), given_rows(families)
     rows, centre = np.arange(ROWS), np.zeros(recognised.table[:, 2].sum())
     for t in range(sweeps):
         z, x = simulate(kind, blocks.unflatten(theta), rng)
@@ -160,10 +161,10 @@ def test_covariances_keep_their_conditional_whatever_is_proposed():
     kept = np.empty((40_000, blocks.size))
     for t in range(len(kept)):
         count, s = np.zeros(K), np.zeros((K, recognised.n_statistics))
-        given_rows()(
+        given_rows(recognised.families)(
             recognised.table, x.T.copy(), np.zeros(d), all_first, np.arange(n), packed, count, s
         )
-        compiled.update()(
+        compiled.update(recognised.families)(
             rng, recognised.table, blocks.table, blocks.hyper, count, s, packed.copy(), theta,
             log_w, packed,
         )  # fmt: skip
@@ -223,7 +224,7 @@ def test_a_checkpoint_goes_on_to_the_same_draws(tmp_path, monkeypatch):
     whole = run_gibbs(derivation, start(derivation), **SETTINGS)
     monkeypatch.setattr(module, "WORK", 40 * derivation.n_obs * 2)
     calls = []
-    kernel = module.compiled.sweeps()
+    kernel = module.compiled.sweeps(derivation.recognised.families)
 
     def stopped(*args):
         calls.append(1)
@@ -231,10 +232,10 @@ def test_a_checkpoint_goes_on_to_the_same_draws(tmp_path, monkeypatch):
             raise RuntimeError("power cut")
         kernel(*args)
 
-    monkeypatch.setattr(module.compiled, "sweeps", lambda: stopped)
+    monkeypatch.setattr(module.compiled, "sweeps", lambda families: stopped)
     with pytest.raises(RuntimeError, match="power cut"):
         run_gibbs(derivation, start(derivation), **SETTINGS, checkpoint=tmp_path)
-    monkeypatch.setattr(module.compiled, "sweeps", lambda: kernel)
+    monkeypatch.setattr(module.compiled, "sweeps", lambda families: kernel)
     again = run_gibbs(derivation, start(derivation), **SETTINGS, checkpoint=tmp_path)
     assert again[0].equals(whole[0])
     assert np.array_equal(again[2], whole[2])

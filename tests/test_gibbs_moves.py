@@ -66,12 +66,13 @@ def whole_sweep_scores(kind, *, kernel=None, proposal=None, sweeps=SWEEPS, seed=
     theta, free = np.split(independent(kind, blocks.names), [CHAINS])
     theta = theta.copy()
     log_w, packed = map(np.array, recognised.pack_stack(blocks.unflatten(theta)))
-    run = kernel or partial(compiled.sweeps(), 0)
+    families = recognised.families
+    run = partial(kernel, families) if kernel else partial(compiled.sweeps(families), 0)
     kept = np.empty((sweeps, *theta.shape))
     centre, none = np.zeros(recognised.table[:, 2].sum()), np.zeros(0)
     repeated = np.zeros((sweeps, CHAINS), dtype=bool)
     no_z, z = np.zeros((0, ROWS), dtype=np.uint8), np.zeros(ROWS, dtype=np.uint8)
-    pass_rows, sums = compiled_pass(), given()
+    pass_rows, sums = compiled_pass(families), given(families)
     for t in range(sweeps):
         assigned, x = simulate(kind, blocks.unflatten(theta), rng)
         a = np.eye(K)[assigned]
@@ -94,16 +95,16 @@ def whole_sweep_scores(kind, *, kernel=None, proposal=None, sweeps=SWEEPS, seed=
     return *largest_score(chain, coordinates(blocks, free), sweeps), taken
 
 
-def compiled_pass():
+def compiled_pass(families):
     from unmix.onepass.compiled import pass_rows
 
-    return pass_rows()
+    return pass_rows(families)
 
 
-def given():
+def given(families):
     from unmix.onepass.compiled import given_rows
 
-    return given_rows()
+    return given_rows(families)
 
 
 def most_slow(kinds, quick):

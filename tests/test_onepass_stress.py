@@ -239,7 +239,7 @@ def test_the_best_parameters_from_the_sums(family, far, sd):
     problem = Problem([Part(family, x, (centre, scale))], np.zeros(1), rng.uniform(0, 2, n))
     packed, log_w = problem.packed, np.zeros(1)
     sums = problem.run()
-    compiled.maximise_all()(
+    compiled.maximise_all(problem.recognised().families)(
         problem.recognised().table, log_w, packed, sums.n, sums.statistics, np.zeros(d), True,
         problem.weight.sum(),
     )  # fmt: skip

@@ -32,7 +32,7 @@ from unmix.derive.verify import Verification
 if TYPE_CHECKING:
     from unmix.derive.entries import Entries
     from unmix.onepass.onepass import OnePass
-    from unmix.onepass.recognise import Recognised
+    from unmix.onepass.terms import Recognised
 
 Theta = Mapping[str, NDArray]
 

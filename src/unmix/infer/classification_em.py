@@ -31,7 +31,8 @@ from unmix.infer.pass_objective import PassObjective
 from unmix.infer.progress import progress_bar
 from unmix.infer.readings import Readings
 from unmix.infer.starts import Start
-from unmix.onepass.onepass import OnePass, Sums
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.sums import Sums
 
 # Quasi-Newton steps in an M-step without a closed form: to its maximum, so that the run can end.
 STEPS = 200

@@ -18,7 +18,7 @@ def pooled_fit(onepass: OnePass, start: Start) -> NDArray:
     for _ in range(2):
         sums = onepass.given(ones, rows, params)
         with np.errstate(divide="ignore", invalid="ignore"):
-            compiled.maximise_all()(
+            compiled.maximise_all(onepass.families)(
                 onepass.terms, np.zeros(1), params, sums.n, sums.statistics,
                 np.zeros(onepass.terms[-1, 1] + onepass.terms[-1, 2]), False, float(len(rows)),
             )  # fmt: skip

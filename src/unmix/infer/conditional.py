@@ -28,7 +28,7 @@ from unmix.infer.em_run import IMPROPER
 from unmix.infer.hmc import Evaluated
 from unmix.infer.marginal import _over_position as over_position
 from unmix.infer.marginal import log_jacobian
-from unmix.onepass.onepass import Sums
+from unmix.onepass.sums import Sums
 
 Linker = Literal["numba", "python"]
 

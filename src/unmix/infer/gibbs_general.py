@@ -26,7 +26,8 @@ from unmix.infer.gibbs_sweep import STATS, Chain, Theta, start, sweep
 from unmix.infer.kept_draws import draws_of_theta, longest
 from unmix.infer.progress import progress_bar
 from unmix.infer.side_by_side import side_by_side
-from unmix.onepass.onepass import OnePass, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import available_cores
 
 # Sweeps between looks at the clock, and seconds between two states on disk.
 BATCH = 50

@@ -17,7 +17,8 @@ from unmix.infer.readings import Readings
 from unmix.infer.starts import Start
 from unmix.onepass import compiled
 from unmix.onepass.em_kernel import CONVERGED, EMPTIED, EMPTY, FAILED, RUNNING
-from unmix.onepass.onepass import OnePass, Sums
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.sums import Sums
 
 # Iterations between looks for collapsed components.
 BATCH = 20
@@ -65,7 +66,7 @@ class Packed:
         one, total = self.onepass, self.onepass.weight
         if len(one.chunks) == 1 and len(one.shares(len(one.chunks[0]))) == 1:
             chunk = one.chunks[0]
-            done, ended, self.held = compiled.em_rows()(
+            done, ended, self.held = compiled.em_rows(one.families)(
                 one.terms, chunk.x, chunk.centre, chunk.weight, self.log_w, self.params,
                 self.floor, self.move_w, total, tolerance, trace, moves,
             )  # fmt: skip
@@ -84,7 +85,7 @@ class Packed:
 
     def maximise(self, sums: Sums) -> float:
         """M-step in place; how far it moved."""
-        moved, self.held = compiled.maximise_all()(
+        moved, self.held = compiled.maximise_all(self.onepass.families)(
             self.onepass.terms, self.log_w, self.params, sums.n, sums.statistics, self.floor,
             self.move_w, float(sums.n.sum()),
         )  # fmt: skip

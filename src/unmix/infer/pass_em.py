@@ -18,7 +18,7 @@ from unmix.infer.packed_em import Rules, run_packed
 from unmix.infer.pass_objective import PassObjective
 from unmix.infer.starts import Start
 from unmix.onepass.em_kernel import EMPTY
-from unmix.onepass.onepass import Sums
+from unmix.onepass.sums import Sums
 
 
 def run_on_pass(objective: PassObjective, start: Start, rules: Rules) -> Run:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from unmix.infer.objective import Objective, Theta
 from unmix.infer.readings import Readings, find_readings
-from unmix.onepass.onepass import OnePass, Sums
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.sums import Sums
 
 
 @dataclass(frozen=True, eq=False)

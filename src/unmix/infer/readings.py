@@ -15,7 +15,7 @@ from pytensor.tensor.variable import TensorConstant, TensorVariable
 from unmix.derive.bare import bare
 from unmix.infer.closed_form import alone, free_indexed, free_weights, scaled_correlation
 from unmix.infer.objective import Objective
-from unmix.onepass.recognise import Recognised, Term
+from unmix.onepass.terms import Recognised, Term
 
 Theta = dict[str, NDArray]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from unmix.errors import UnmixError
 
@@ -89,6 +89,11 @@ def _store_single(column: NDArray[np.float64], into: NDArray[np.float32], number
         )
     into[:] = rest
     return centre
+
+
+def for_kernel(values: ArrayLike) -> NDArray[np.float64]:
+    """Numbers as the kernels read them: of another kind, each would be compiled once more."""
+    return np.require(values, np.float64, ["C", "W"])
 
 
 def total_weight(chunks: Sequence[Chunk]) -> float:

@@ -4,18 +4,17 @@
 draws, is asked the other way round: for these rows, at every θ.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.onepass import draws_kernel
-from unmix.onepass.compiled import digest
-from unmix.onepass.onepass import OnePass, _pool, available_cores
+from unmix.onepass import compiled
+from unmix.onepass.chunks import for_kernel
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import available_cores, pool
 
 # Numbers kept for quantiles at a time, in single precision: 2^24 are 64 MiB.
 KEPT = 2**24
@@ -48,24 +47,6 @@ class SomeRows:
     log_marginal: NDArray[np.float64]
 
 
-@lru_cache
-def draws_of_rows() -> Callable[..., Any]:
-    """`unmix.onepass.draws_kernel.draws_of_rows`, compiled."""
-    sources = digest()
-
-    @nb.njit(error_model="numpy", nogil=True, cache=True)
-    def draws_of_rows(  # type: ignore[no-untyped-def]
-        terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept, log_marginal
-    ):
-        sources  # noqa: B018
-        draws_kernel.draws_of_rows(
-            terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept,
-            log_marginal,
-        )  # fmt: skip
-
-    return draws_of_rows
-
-
 def rows_over_draws(
     onepass: OnePass,
     log_w: NDArray,
@@ -90,13 +71,14 @@ def rows_over_draws(
         Draws whose log marginals are wanted.
     """
     samples, k = log_w.shape
-    log_w, packed = np.ascontiguousarray(log_w), np.ascontiguousarray(packed)
-    order = np.ascontiguousarray(order, dtype=np.int64)
+    log_w, packed = for_kernel(log_w), for_kernel(packed)
+    order = np.require(order, np.int64, ["C", "W"])
     slot = np.full(samples, -1, dtype=np.int64)
     slot[at] = np.arange(len(at))
     cells = k * samples if quantiles else 1
     step = max(1, min(ROWS, KEPT // cells)) if quantiles else ROWS
     threads = onepass.threads or available_cores()
+    kernel = compiled.draws_of_rows(onepass.families)
     offset = 0
     for chunk in onepass.chunks:
         for begin in range(0, len(chunk), step):
@@ -117,7 +99,7 @@ def rows_over_draws(
                 own = slice(b - begin, e - begin)
                 kept = np.empty((e - b if quantiles else 0, k, samples), dtype=np.float32)
                 log_marginal = np.empty((len(at), e - b))
-                draws_of_rows()(
+                kernel(
                     onepass.terms, chunk.x, chunk.centre, log_w, packed, order, slot, b, e,
                     some.mean[own], some.overlap[own], kept, log_marginal,
                 )  # fmt: skip
@@ -125,11 +107,10 @@ def rows_over_draws(
                 if some.bounds is not None:
                     some.bounds[:, own] = _quantiles(kept, quantiles)
 
-            draws_of_rows()  # compiled by one thread, not by all
             if len(parts) == 1:
                 do(parts[0])
             else:
-                list(_pool(threads).map(do, parts))
+                list(pool(threads).map(do, parts))
             base = onepass.log_bases(chunk)
             if base is not None:
                 some.log_marginal[:] += base[begin:end]

@@ -7,8 +7,8 @@ draws themselves for quantiles) then never needs more memory than some rows have
 
 import numpy as np
 
-from unmix.onepass.elementary import jit, log
-from unmix.onepass.kernel import block_size, fill_joint, load, normalise
+from unmix.onepass.block import block_size, fill_joint, load, normalise
+from unmix.onepass.elementary import jit_inline, log
 from unmix.onepass.lanes import aligned
 
 # Rows in a block: their draws are stored with a stride of all draws, one line of the cache for
@@ -16,15 +16,16 @@ from unmix.onepass.lanes import aligned
 BLOCK = 128
 
 
-@jit
+@jit_inline
 def draws_of_rows(  # type: ignore[no-untyped-def]
-    terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept, log_marginal
-):
+    families, terms, x, centre, log_w, params, order, slot, begin, end, mean, overlap, kept,
+    log_marginal,
+):  # fmt: skip
     """Sum up the responsibilities of rows ``begin`` to ``end`` over draws.
 
     Parameters
     ----------
-    terms, x, centre
+    families, terms, x, centre
         As in `unmix.onepass.kernel.pass_rows`.
     log_w, params
         Of every draw, (sample, component) and (sample, component, parameter).
@@ -57,7 +58,7 @@ def draws_of_rows(  # type: ignore[no-untyped-def]
             for k in range(k_all):
                 mean[first + i, k] = 0.0
         for s in range(samples):
-            fill_joint(terms, block, m, log_w[s], params[s], joint, largest, work)
+            fill_joint(families, terms, block, m, log_w[s], params[s], joint, largest, work)
             for k in range(k_all):
                 for i in range(m):
                     spread[k, i] = joint[k, i]

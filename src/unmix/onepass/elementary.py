@@ -20,6 +20,8 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 EXACT = {"contract", "nsz"}
 
 jit = nb.njit(fastmath=FAST, error_model="numpy", nogil=True)
+# For what is called from one place: compiled there, and not once more by itself.
+jit_inline = nb.njit(fastmath=FAST, error_model="numpy", nogil=True, inline="always")
 
 
 def _to_bits(context: Any, x: Any) -> Any:
@@ -42,6 +44,24 @@ def _to_double(context: Any, x: Any) -> Any:
 
 _bits: Any = intrinsic(_to_bits)
 _double: Any = intrinsic(_to_double)
+
+
+@jit
+def put(source, target):  # type: ignore[no-untyped-def]
+    """Copy a vector over another one of its length.
+
+    Assignment to a slice does it too, and takes in all that could say why two shapes do not agree:
+    seconds of compiling.
+    """
+    for i in range(len(target)):
+        target[i] = source[i]
+
+
+@jit
+def put_rows(source, target):  # type: ignore[no-untyped-def]
+    """Copy a matrix over another one of its shape."""
+    for i in range(len(target)):
+        put(source[i], target[i])
 
 
 @nb.njit(fastmath=EXACT, error_model="numpy")

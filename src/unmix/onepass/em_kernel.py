@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from unmix.onepass.elementary import jit
-from unmix.onepass.kernel import EXPECTED, change, maximise, pass_rows
+from unmix.onepass.block import EXPECTED, FIRST
+from unmix.onepass.dispatch import change, maximise
+from unmix.onepass.elementary import jit, jit_inline
+from unmix.onepass.kernel import pass_rows
 
 # How a run of iterations ended.
 RUNNING, CONVERGED, FAILED, EMPTIED = 0, 1, 2, 3
@@ -12,7 +14,7 @@ EMPTY = 1e-8
 
 
 @jit
-def maximise_all(terms, log_w, params, n, stats, floor, move_w, total):  # type: ignore[no-untyped-def]
+def maximise_all(families, terms, log_w, params, n, stats, floor, move_w, total):  # type: ignore[no-untyped-def]
     """M-step in place: (how far parameters moved, how many variances the floor held)."""
     moved, held = 0.0, 0
     for k in range(len(n)):
@@ -25,13 +27,15 @@ def maximise_all(terms, log_w, params, n, stats, floor, move_w, total):  # type:
             s = stats[k, terms[t, 5] : terms[t, 5] + terms[t, 6]]
             f = floor[terms[t, 1] : terms[t, 1] + terms[t, 2]]
             old = p.copy()
-            held += maximise(terms[t, 0], terms[t, 2], n[k], s, p, f)
-            moved = max(moved, change(terms[t, 0], terms[t, 2], old, p))
+            held += maximise(families, terms[t, 0], terms[t, 2], n[k], s, p, f)
+            moved = max(moved, change(families, terms[t, 0], terms[t, 2], old, p))
     return moved, held
 
 
-@jit
-def em_rows(terms, x, centre, weight, log_w, params, floor, move_w, total, tolerance, trace, moves):  # type: ignore[no-untyped-def]
+@jit_inline
+def em_rows(  # type: ignore[no-untyped-def]
+    families, terms, x, centre, weight, log_w, params, floor, move_w, total, tolerance, trace, moves
+):
     """EM iterations on one chunk, serially, at most ``len(trace)``.
 
     Parameters
@@ -61,14 +65,19 @@ def em_rows(terms, x, centre, weight, log_w, params, floor, move_w, total, toler
         n[:] = 0.0
         stats[:] = 0.0
         trace[iteration] = pass_rows(
-            EXPECTED, np.uint64(0), terms, x, centre, weight, log_w, params, n, stats, none,
-            0, x.shape[1],
+            families, EXPECTED, np.uint64(0), terms, x, centre, weight, log_w, params, n, stats,
+            none, FIRST, x.shape[1],
         )  # fmt: skip
         if not np.isfinite(trace[iteration]):
             return iteration + 1, FAILED, held
-        if n.min() < EMPTY * total:
+        fewest = n[0]
+        for k in range(len(n)):
+            fewest = min(fewest, n[k])
+        if fewest < EMPTY * total:
             return iteration + 1, EMPTIED, held
-        moves[iteration], held = maximise_all(terms, log_w, params, n, stats, floor, move_w, total)
+        moves[iteration], held = maximise_all(
+            families, terms, log_w, params, n, stats, floor, move_w, total
+        )
         if iteration > 0 and settled(trace, moves, iteration, total, tolerance):
             return iteration + 1, CONVERGED, held
     return len(trace), RUNNING, held

@@ -6,11 +6,7 @@ responsibilities (EM, and by Fisher's identity the gradient), a draw of z_i (Gib
 likely z_i (classification EM).
 """
 
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -18,61 +14,17 @@ from numpy.typing import DTypeLike, NDArray
 
 from unmix.derive.latent import z_dtype
 from unmix.onepass import compiled
-from unmix.onepass.chunks import Chunk, make_chunk, total_weight
-from unmix.onepass.recognise import Recognised
+from unmix.onepass.chunks import Chunk, for_kernel, make_chunk, total_weight
+from unmix.onepass.sums import Sums
+from unmix.onepass.terms import Recognised
+from unmix.onepass.threads import WORTH_A_THREAD, available_cores, pool
 
 Mode = Literal["expected", "sampled", "hard"]
 MODES: dict[Mode, int] = {"expected": 0, "sampled": 1, "hard": 2}
-# Multiplications and exponentials of a pass below which a second thread costs more than it gives:
-# handing work to a thread takes some 50 µs, in which one does about this many.
-WORTH_A_THREAD = 500_000
 # Threads share rows in multiples of this, so that blocks stay whole.
 GRAIN = 512
 # SplitMix64's increment: adding it to a key moves to the next row.
 GAMMA = 0x9E3779B97F4A7C15
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """What a pass returns.
-
-    Attributes
-    ----------
-    log_marginal
-        Σ_i weight_i log p(x_i | θ), nats.
-    n
-        Σ_i a_ik, shape (component,).
-    statistics
-        The families' sums, shape (component, statistic), about the parameters of ``packed``.
-    packed
-        Parameters that they were computed with, (component, parameter).
-    """
-
-    log_marginal: float
-    n: NDArray[np.float64]
-    statistics: NDArray[np.float64]
-    packed: NDArray[np.float64]
-
-    def __add__(self, other: "Sums") -> "Sums":
-        """Sums over both sets of rows, at the same parameters."""
-        if not np.array_equal(self.packed, other.packed):
-            raise ValueError("sums at different parameters do not add")
-        return Sums(
-            self.log_marginal + other.log_marginal,
-            self.n + other.n,
-            self.statistics + other.statistics,
-            self.packed,
-        )
-
-
-@lru_cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="unmix-pass")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class OnePass:
@@ -105,6 +57,7 @@ class OnePass:
         self.recognised = recognised
         self.threads = threads
         self.terms = recognised.table
+        self.families = recognised.families
         if chunks is None:
             columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
             for t in recognised.terms:
@@ -170,7 +123,7 @@ class OnePass:
         z
             Array (obs,) that takes sampled or hard assignments.
         """
-        kernel = compiled.pass_rows()
+        kernel = compiled.pass_rows(self.families)
         log_w, packed = self._checked(log_w, packed)
         k, key = len(log_w), int(key)
         if z is not None and (z.shape != (self.n_obs,) or k - 1 > np.iinfo(z.dtype).max):
@@ -198,7 +151,7 @@ class OnePass:
         if len(parts) == 1:
             done = [do(parts[0])]
         else:
-            done = list(_pool(max(1, self.threads or available_cores())).map(do, parts))
+            done = list(pool(max(1, self.threads or available_cores())).map(do, parts))
         log_marginal, n, statistics = done[0]
         for more in done[1:]:  # always in this order
             log_marginal += more[0]
@@ -214,10 +167,7 @@ class OnePass:
                 f"{len(log_w)} weights and parameters of shape {np.shape(packed)} are not those of "
                 f"components with {length} parameters each"
             )
-        return (
-            np.ascontiguousarray(log_w, dtype=np.float64),
-            np.ascontiguousarray(packed, dtype=np.float64),
-        )
+        return for_kernel(log_w), for_kernel(packed)
 
     def shares(self, rows: int) -> list[tuple[int, int]]:
         """Rows of a chunk split between threads."""
@@ -242,12 +192,12 @@ class OnePass:
         chunk = self.chunks[0]
         k = r.shape[1]
         n, statistics = np.zeros(k), np.zeros((k, self.recognised.n_statistics))
-        packed = np.ascontiguousarray(packed, dtype=np.float64)
+        packed = for_kernel(packed)
         if len(chunk.weight):
             r = r * chunk.weight[rows, None]
-        compiled.given_rows()(
-            self.terms, chunk.x, chunk.centre, np.ascontiguousarray(r, dtype=np.float64),
-            np.ascontiguousarray(rows, dtype=np.int64), packed, n, statistics,
+        compiled.given_rows(self.families)(
+            self.terms, chunk.x, chunk.centre, for_kernel(r),
+            np.require(rows, np.int64, ["C", "W"]), packed, n, statistics,
         )  # fmt: skip
         return Sums(np.nan, n, statistics, packed)
 
@@ -255,7 +205,7 @@ class OnePass:
 
     def joint(self, log_w: NDArray, packed: NDArray, rows: int = 65536) -> Iterator[NDArray]:
         """Log p(z_i = k, x_i | θ) of all rows in turn, arrays (row, component)."""
-        kernel = compiled.joint_rows()
+        kernel = compiled.joint_rows(self.families)
         log_w, packed = self._checked(log_w, packed)
         for chunk in self.chunks:
             base = self.log_bases(chunk)
@@ -270,7 +220,7 @@ class OnePass:
         chunk = self.chunks[0]
         some = Chunk(np.ascontiguousarray(chunk.x[:, rows]), chunk.centre, chunk.weight[:0])
         out = np.empty((len(rows), len(log_w)))
-        compiled.joint_rows()(
+        compiled.joint_rows(self.families)(
             self.terms, some.x, some.centre, *self._checked(log_w, packed), 0, len(rows), out
         )
         base = self.log_bases(some)
@@ -323,7 +273,7 @@ class OnePass:
         responsibility
             Shape (sample, obs, component); NaN where a row is impossible.
         """
-        kernel = compiled.responsibility_rows()
+        kernel = compiled.responsibility_rows(self.families)
         samples, k = log_w.shape
         r, log_marginal = np.empty((samples, self.n_obs, k)), np.empty((samples, self.n_obs))
         at = 0

@@ -17,8 +17,11 @@ from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from unmix.onepass import compiled
+from unmix.onepass.block import EXPECTED, FIRST
 from unmix.onepass.kernel import pass_rows
 from unmix.onepass.onepass import OnePass
+from unmix.onepass.sources import digest
+from unmix.onepass.variant import Families
 
 Graph = Any
 
@@ -31,12 +34,15 @@ class PassOp(Op):
     expected
         From (log_w, packed, n, statistics, centre of the statistics) to the expected complete-data
         log-density, a scalar graph.
+    families
+        Of the terms.
     """
 
     __props__ = ()
 
-    def __init__(self, expected: Any) -> None:
+    def __init__(self, expected: Any, families: Families) -> None:
         self.expected = expected
+        self.families = families
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PassOp) and self.expected is other.expected
@@ -56,7 +62,7 @@ class PassOp(Op):
         n = np.zeros(len(log_w))
         statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
         outputs[0][0] = np.asarray(
-            compiled.pass_rows()(
+            compiled.pass_rows(self.families)(
                 0, np.uint64(0), table, x, centre, weight,
                 log_w, packed, n, statistics, np.zeros(0, np.uint8), 0, x.shape[1],
             )
@@ -78,22 +84,27 @@ class PassOp(Op):
         return [[True, False, False]] * 2 + [[False] * 3] * (len(node.inputs) - 2)
 
 
-def _one_pass(log_w, packed, table, x, centre, weight):  # type: ignore[no-untyped-def]
+def _one_pass(families: Families) -> Any:
     """The pass inside code that PyTensor compiles with Numba; serial: chains run side by side."""
-    n = np.zeros(len(log_w))
-    statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
-    log_marginal = pass_rows(
-        0, np.uint64(0), table, x, centre, weight,
-        np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
-        np.zeros(0, np.uint8), 0, x.shape[1],
-    )  # fmt: skip
-    return np.asarray(log_marginal), n, statistics
+
+    def one_pass(log_w, packed, table, x, centre, weight):  # type: ignore[no-untyped-def]
+        n = np.zeros(len(log_w))
+        statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
+        log_marginal = pass_rows(
+            families, EXPECTED, np.uint64(0), table, x, centre, weight,
+            np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
+            np.zeros(0, np.uint8), FIRST, x.shape[1],
+        )  # fmt: skip
+        return np.asarray(log_marginal), n, statistics
+
+    return one_pass
 
 
 @register_funcify_and_cache_key(PassOp)
 def _numba_pass(op: PassOp, **_: Any) -> Any:
     """Compiled once: the key tells PyTensor's cache on disk which sources it was made from."""
-    return numba_basic.numba_njit(_one_pass), f"unmix-pass-{compiled.digest()}"
+    key = f"unmix-pass-{op.families.name}-{digest(pass_rows)}"
+    return numba_basic.numba_njit(_one_pass(op.families)), key
 
 
 def log_marginal(onepass: OnePass) -> Graph:
@@ -106,7 +117,7 @@ def log_marginal(onepass: OnePass) -> Graph:
         held = pytensor.gradient.disconnected_grad(centre)
         return prior + recognised.expected(packed, n, statistics, held)
 
-    op = PassOp(expected)
+    op = PassOp(expected, onepass.families)
     total = pt.constant(onepass.log_base)
     for chunk in onepass.chunks:
         # Shared, not constant, so that neither data nor terms are part of what is compiled.

@@ -5,9 +5,6 @@ is replaced by all K values, no longer depend on the row. How θ becomes those p
 model's own graph, so any parametrisation and any prior over it will do.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,13 +17,13 @@ from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import DimShuffle
 from pytensor.tensor.linalg import cholesky
 from pytensor.tensor.math import Dot
-from pytensor.tensor.type import TensorType
 
 from unmix.derive.bare import bare
 from unmix.derive.compiling import compile_table
 from unmix.derive.follow import in_step
 from unmix.onepass.families import FAMILIES, Family
 from unmix.onepass.families.categorical import Categorical
+from unmix.onepass.terms import Recognised, Term
 
 Graph = Any
 Derivation = Any  # unmix.derive.Derivation, which holds what is made here
@@ -34,148 +31,6 @@ Derivation = Any  # unmix.derive.Derivation, which holds what is made here
 
 class NotRecognised(Exception):
     """Why a model takes the general road; a phrase for a person."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """One observed variable of the pass.
-
-    Attributes
-    ----------
-    name
-        Of the observed variable.
-    family
-        Its family.
-    d
-        Number of columns.
-    column, parameter, statistic
-        Where its columns, parameters and statistics begin.
-    """
-
-    name: str
-    family: Family
-    d: int
-    column: int
-    parameter: int
-    statistic: int
-
-    @property
-    def parameters(self) -> slice:
-        """Its part of a component's packed parameters."""
-        return slice(self.parameter, self.parameter + self.family.n_parameters(self.d))
-
-    @property
-    def statistics(self) -> slice:
-        """Its part of a component's statistics."""
-        return slice(self.statistic, self.statistic + self.family.n_statistics(self.d))
-
-    @property
-    def columns(self) -> slice:
-        """Its rows of the data matrix."""
-        return slice(self.column, self.column + self.d)
-
-
-@dataclass(frozen=True, eq=False)
-class Recognised:
-    """A model whose data the pass can sum up.
-
-    Attributes
-    ----------
-    derivation
-        The derived model.
-    terms
-        The observed variables that share ``z``.
-    log_w, packed
-        Graphs of constrained θ: log-weights (component,), parameters (component, parameter).
-    """
-
-    derivation: Derivation
-    terms: tuple[Term, ...]
-    log_w: Graph
-    packed: Graph
-
-    @cached_property
-    def table(self) -> NDArray[np.int64]:
-        """The terms as the kernel reads them."""
-        return np.array(
-            [
-                [
-                    t.family.code, t.column, t.d,
-                    t.parameter, t.family.n_parameters(t.d),
-                    t.statistic, t.family.n_statistics(t.d),
-                ]
-                for t in self.terms
-            ],
-            dtype=np.int64,
-        )  # fmt: skip
-
-    @property
-    def n_statistics(self) -> int:
-        """Length of one component's statistics."""
-        last = self.terms[-1]
-        return last.statistic + last.family.n_statistics(last.d)
-
-    @cached_property
-    def _pack(self) -> Callable[..., Any]:
-        theta = self.derivation.opened.theta
-        inputs = [theta[name] for name in self.derivation.touched]
-        return compile_table(inputs, [self.log_w, self.packed])
-
-    @cached_property
-    def _pack_stack(self) -> Callable[..., Any]:
-        theta = self.derivation.opened.theta
-        inputs = [theta[name] for name in self.derivation.touched]
-        stacked = [TensorType(v.type.dtype, (None, *v.type.shape))(v.name) for v in inputs]
-        graphs = vectorize_graph([self.log_w, self.packed], dict(zip(inputs, stacked, strict=True)))
-        return compile_table(stacked, graphs)
-
-    def pack(self, theta: Any) -> tuple[NDArray, NDArray]:
-        """Log-weights (component,) and packed parameters (component, parameter) at one θ."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_w, packed = self._pack(*(theta[name] for name in self.derivation.touched))
-        return np.array(log_w, dtype=float), np.array(packed, dtype=float)
-
-    def pack_stack(self, theta: Any) -> tuple[NDArray, NDArray]:
-        """The same for draws: (sample, component) and (sample, component, parameter)."""
-        values = [np.asarray(theta[name]) for name in self.derivation.touched]
-        samples = len(values[0]) if values else 1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_w, packed = self._pack_stack(*values)
-        k = self.derivation.n_components
-        return (
-            np.ascontiguousarray(np.broadcast_to(log_w, (samples, k)), dtype=float),
-            np.ascontiguousarray(
-                np.broadcast_to(packed, (samples, *np.shape(packed)[-2:])), dtype=float
-            ),
-        )
-
-    def sums_to_one(self, log_w: NDArray, packed: NDArray) -> bool:
-        """Whether weights, and levels' probabilities, sum to one at every draw."""
-        sums = [np.exp(log_w).sum(axis=-1)]
-        for t in self.terms:
-            if isinstance(t.family, Categorical):
-                p = np.exp(packed[..., t.parameters])
-                sums.append(p.reshape(*p.shape[:-1], t.d, -1).sum(axis=-1).ravel())
-        return all(bool(np.all(np.abs(s - 1.0) <= 1e-6)) for s in sums)
-
-    def expected(self, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
-        """Σ_ik r_ik log p(x_i | z_i = k) from statistics, a scalar graph of packed parameters."""
-        total = pt.zeros(())
-        for t in self.terms:
-            total = (
-                total
-                + t.family.expected(
-                    packed[:, t.parameters], n, statistics[:, t.statistics],
-                    centre[:, t.parameters], t.d,
-                ).sum()
-            )  # fmt: skip
-        return total
-
-    def values(self, term: Term) -> NDArray[np.float64]:
-        """Observed values of a term, (obs, d)."""
-        opened = self.derivation.opened
-        x = np.asarray(self.derivation.data[opened.observed[term.name]].data)
-        return x.reshape(self.derivation.n_obs, term.d)
 
 
 def recognise(derivation: Derivation) -> Recognised:

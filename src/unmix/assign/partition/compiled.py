@@ -1,28 +1,19 @@
 """The kernels, compiled at their first use and kept on disk; see `unmix.onepass.compiled`."""
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numba as nb
 
 from unmix.assign.partition import distances, search
-
-
-@lru_cache
-def digest() -> str:
-    """Digest of every file that the kernels are made of."""
-    here = Path(__file__).parent
-    files = [here / f"{name}.py" for name in ("distances", "losses", "partial", "search")]
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+from unmix.onepass.sources import digest
 
 
 @lru_cache
 def run() -> Callable[..., Any]:
     """`unmix.assign.partition.search.run`, compiled."""
-    sources = digest()
+    sources = digest(search.run)
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def run(x, rng, start, limit, attempts, found):  # type: ignore[no-untyped-def]
@@ -35,7 +26,7 @@ def run() -> Callable[..., Any]:
 @lru_cache
 def in_common() -> Callable[..., Any]:
     """`unmix.assign.partition.distances.in_common`, compiled."""
-    sources = digest()
+    sources = digest(distances.in_common)
 
     @nb.njit(error_model="numpy", nogil=True, cache=True)
     def in_common(order, end, z, f, joint, pairs, margin, apart):  # type: ignore[no-untyped-def]

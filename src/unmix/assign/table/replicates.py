@@ -28,6 +28,7 @@ def from_components(onepass: Any, log_w: NDArray, packed: NDArray) -> Simulate:
         Of every draw, (sample, component) and (sample, component, parameter).
     """
     from unmix.onepass import compiled
+    from unmix.onepass.chunks import for_kernel
 
     terms = onepass.recognised.terms
     columns = sum(t.d for t in terms)
@@ -46,9 +47,9 @@ def from_components(onepass: Any, log_w: NDArray, packed: NDArray) -> Simulate:
                 )
             at += int(count)
         r, log_marginal = np.empty((n, len(w))), np.empty(n)
-        compiled.responsibility_rows()(
-            onepass.terms, x, none, np.ascontiguousarray(log_w[s]),
-            np.ascontiguousarray(packed[s]), r, log_marginal,
+        compiled.responsibility_rows(onepass.families)(
+            onepass.terms, x, none, for_kernel(log_w[s]),
+            for_kernel(packed[s]), r, log_marginal,
         )  # fmt: skip
         for t in terms:
             if t.family.has_base:

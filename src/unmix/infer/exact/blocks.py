@@ -21,7 +21,7 @@ from unmix.infer.closed_form import free_indexed, free_weights, scaled_correlati
 from unmix.infer.exact.priors import POSITIVE, arguments
 from unmix.infer.objective import Objective
 from unmix.infer.readings import one_over
-from unmix.onepass.recognise import Recognised, Term
+from unmix.onepass.terms import Recognised, Term
 
 (WEIGHTS, MEAN, SCALE, SHARED, MV_MEAN, MV_SCALE, RATE, EXPONENTIAL_RATE, CHANCE, LEVELS) = range(
     10

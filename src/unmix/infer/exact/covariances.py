@@ -16,7 +16,7 @@ import numpy as np
 
 from unmix.infer.exact.conditionals import HALF_LOG_2_PI, WIDTH
 from unmix.infer.exact.priors import log_positive
-from unmix.onepass.elementary import jit
+from unmix.onepass.elementary import jit, put
 
 
 @jit
@@ -161,8 +161,8 @@ def propose_covariance(rng, d, n, scatter, family, a, b, eta, sigma, corr):  # t
     ratio -= left_out(d, sigma, corr, family, a, b, eta)
     if not -rng.standard_exponential() < ratio:
         return False
-    sigma[:] = new_sigma
-    corr[:] = new_corr
+    put(new_sigma, sigma)
+    put(new_corr, corr)
     return True
 
 

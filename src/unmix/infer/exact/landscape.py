@@ -12,7 +12,8 @@ from unmix.derive import Derivation
 from unmix.derive.latent import z_dtype
 from unmix.infer.exact import compiled
 from unmix.infer.exact.blocks import LEVELS, MEAN, MV_MEAN, MV_SCALE, SHARED, WEIGHTS, Blocks
-from unmix.onepass.onepass import WORTH_A_THREAD, OnePass, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import WORTH_A_THREAD, available_cores
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Landscape:
     def _call(self, what: int, y: Array, *more: NDArray) -> float:
         none, nothing = np.zeros(0), np.zeros((0, 0))
         n, stats, centre, scale, first, second = more or (none, nothing, nothing, none, none, none)
-        found = compiled.surroundings()(
+        found = compiled.surroundings(self.onepass.families)(
             what, self.onepass.terms, self.blocks.table, self.blocks.hyper, y, *self._scratch, n,
             stats, centre, scale, first, second,
         )  # fmt: skip
@@ -89,7 +90,7 @@ class Landscape:
         theta, log_w, packed = (a.copy() for a in self._scratch)
         k, p = len(log_w), y.shape[1]
         one, none = np.zeros(1), np.zeros(0, dtype=z_dtype(k))
-        compiled.sweeps()(
+        compiled.sweeps(self.onepass.families)(
             1, np.random.default_rng(0), terms, chunk.x, chunk.centre, chunk.weight,
             self.blocks.table, self.blocks.hyper, 1.0, one, np.zeros((1, p)), np.zeros((1, p, p)),
             groups, key, 0.0, theta, log_w, packed, np.zeros(k),

@@ -18,7 +18,7 @@ step on the quotient of the space by the relabellings.
 
 import numpy as np
 
-from unmix.onepass.elementary import jit
+from unmix.onepass.elementary import jit, put
 
 
 @jit
@@ -102,10 +102,10 @@ def is_in_order(groups, key, theta):  # type: ignore[no-untyped-def]
 def rearranged(order, terms, blocks, theta, log_w, params, new_theta, new_log_w, new_params):  # type: ignore[no-untyped-def]
     """Component ``order[k]`` in place k, into the last three arrays."""
     k_all = len(order)
-    new_theta[:] = theta
+    put(theta, new_theta)
     for k in range(k_all):
         new_log_w[k] = log_w[order[k]]
-        new_params[k] = params[order[k]]
+        put(params[order[k]], new_params[k])
     for block in range(len(blocks)):
         kind, term, at = blocks[block, 0], blocks[block, 1], blocks[block, 2]
         if kind == 3:
@@ -117,10 +117,10 @@ def rearranged(order, terms, blocks, theta, log_w, params, new_theta, new_log_w,
             size = terms[term, 2]
         for k in range(k_all):
             source, target = at + order[k] * size, at + k * size
-            new_theta[target : target + size] = theta[source : source + size]
+            put(theta[source : source + size], new_theta[target : target + size])
         if kind == 5:
             square = size * size
             at = blocks[block, 5]
             for k in range(k_all):
                 source, target = at + order[k] * square, at + k * square
-                new_theta[target : target + square] = theta[source : source + square]
+                put(theta[source : source + square], new_theta[target : target + square])

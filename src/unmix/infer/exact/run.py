@@ -26,7 +26,8 @@ from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.kept_draws import longest
 from unmix.infer.progress import progress_bar
 from unmix.infer.side_by_side import side_by_side
-from unmix.onepass.onepass import OnePass, available_cores
+from unmix.onepass.onepass import OnePass
+from unmix.onepass.threads import available_cores
 
 # Rows times components in one call of the kernel: about a tenth of a second, after which an
 # interrupt is seen and a checkpoint may be written.
@@ -94,7 +95,7 @@ class _Run:
         """So many sweeps in one call of the kernel."""
         (chunk,) = self.onepass.chunks
         q, at = self.proposal, chain.sweeps - self.begin
-        compiled.sweeps()(
+        compiled.sweeps(self.onepass.families)(
             0, chain.rng, self.onepass.terms, chunk.x, chunk.centre, chunk.weight,
             self.blocks.table, self.blocks.hyper, q.nu, q.log_share, q.centres, q.factors, q.groups,
             q.key, q.share, chain.theta, chain.log_w, chain.packed, chain.n, chain.stats,

@@ -11,46 +11,51 @@ error of the difference (h²) and of rounding (1 / h) are both far below what a 
 
 from unmix.infer.exact.coordinates import unfold
 from unmix.infer.exact.covariances import scatter_about
-from unmix.onepass.elementary import jit
+from unmix.onepass.elementary import jit, jit_inline
+from unmix.onepass.variant import by_family
 
 STEP = 1e-4
 
 
-@jit
-def expected_term(code, d, n, s, centre, p):  # type: ignore[no-untyped-def]
+@by_family
+def expected_term(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
     """Σ_i r_i log p(x_i | k) of one term and component, from sums about ``centre``."""
-    total = 0.0
-    if code == 0:
-        total = n * p[2 * d]
-        for j in range(d):
-            shift = p[j] - centre[j]
-            square = s[d + j] - 2.0 * shift * s[j] + n * shift * shift
-            total -= 0.5 * p[d + j] * p[d + j] * square
-    elif code == 1:
-        total = n * p[d + d * (d + 1) // 2]
-        moved = scatter_about(d, n, s, centre, p)
-        for i in range(d):
-            row = p[d + i * (i + 1) // 2 : d + i * (i + 1) // 2 + i + 1]
-            for j in range(i + 1):
-                for m in range(i + 1):
-                    total -= 0.5 * row[j] * moved[j, m] * row[m]
-    elif code == 3:
-        for j in range(d):
-            no = n - s[j]
-            total += s[j] * p[j] if s[j] != 0.0 else 0.0
-            total += no * p[d + j] if no != 0.0 else 0.0
-    elif code == 4:
-        for j in range(len(p)):
-            total += s[j] * p[j] if s[j] != 0.0 else 0.0
-    else:  # Poisson and exponential
-        total = n * p[d]
-        for j in range(d):
-            total += s[j] * p[j] if s[j] != 0.0 else 0.0
-    return total
+
+    def expected_term(families, code, d, n, s, centre, p):  # type: ignore[no-untyped-def]
+        total = 0.0
+        if normal and code == 0:
+            total = n * p[2 * d]
+            for j in range(d):
+                shift = p[j] - centre[j]
+                square = s[d + j] - 2.0 * shift * s[j] + n * shift * shift
+                total -= 0.5 * p[d + j] * p[d + j] * square
+        elif mvnormal and code == 1:
+            total = n * p[d + d * (d + 1) // 2]
+            moved = scatter_about(d, n, s, centre, p)
+            for i in range(d):
+                row = p[d + i * (i + 1) // 2 : d + i * (i + 1) // 2 + i + 1]
+                for j in range(i + 1):
+                    for m in range(i + 1):
+                        total -= 0.5 * row[j] * moved[j, m] * row[m]
+        elif bernoulli and code == 3:
+            for j in range(d):
+                no = n - s[j]
+                total += s[j] * p[j] if s[j] != 0.0 else 0.0
+                total += no * p[d + j] if no != 0.0 else 0.0
+        elif categorical and code == 4:
+            for j in range(len(p)):
+                total += s[j] * p[j] if s[j] != 0.0 else 0.0
+        elif poisson or exponential:
+            total = n * p[d]
+            for j in range(d):
+                total += s[j] * p[j] if s[j] != 0.0 else 0.0
+        return total
+
+    return expected_term
 
 
 @jit
-def expected_density(terms, n, stats, centre, log_w, params):  # type: ignore[no-untyped-def]
+def expected_density(families, terms, n, stats, centre, log_w, params):  # type: ignore[no-untyped-def]
     """Σ_ik r_ik log p(x_i, z_i = k | θ) from the sums, without base measures."""
     total = 0.0
     for k in range(len(n)):
@@ -58,14 +63,16 @@ def expected_density(terms, n, stats, centre, log_w, params):  # type: ignore[no
         for t in range(len(terms)):
             own = slice(terms[t, 3], terms[t, 3] + terms[t, 4])
             total += expected_term(
-                terms[t, 0], terms[t, 2], n[k],
+                families, terms[t, 0], terms[t, 2], n[k],
                 stats[k, terms[t, 5] : terms[t, 5] + terms[t, 6]], centre[k, own], params[k, own],
             )  # fmt: skip
     return total
 
 
-@jit
-def slope(terms, blocks, hyper, n, stats, centre, scale, y, theta, log_w, params, first, second):  # type: ignore[no-untyped-def]
+@jit_inline
+def slope(  # type: ignore[no-untyped-def]
+    families, terms, blocks, hyper, n, stats, centre, scale, y, theta, log_w, params, first, second
+):
     """First and second derivatives of Q along each coordinate, into ``first`` and ``second``.
 
     Parameters
@@ -78,16 +85,16 @@ def slope(terms, blocks, hyper, n, stats, centre, scale, y, theta, log_w, params
         Scratch; ``params`` holds what no block moves.
     """
     point = y.copy()
-    middle = unfold(terms, blocks, hyper, point, theta, log_w, params)
-    middle += expected_density(terms, n, stats, centre, log_w, params)
+    middle = unfold(families, terms, blocks, hyper, point, theta, log_w, params)
+    middle += expected_density(families, terms, n, stats, centre, log_w, params)
     for j in range(len(y)):
         h = STEP * scale[j]
         point[j] = y[j] + h
-        above = unfold(terms, blocks, hyper, point, theta, log_w, params)
-        above += expected_density(terms, n, stats, centre, log_w, params)
+        above = unfold(families, terms, blocks, hyper, point, theta, log_w, params)
+        above += expected_density(families, terms, n, stats, centre, log_w, params)
         point[j] = y[j] - h
-        below = unfold(terms, blocks, hyper, point, theta, log_w, params)
-        below += expected_density(terms, n, stats, centre, log_w, params)
+        below = unfold(families, terms, blocks, hyper, point, theta, log_w, params)
+        below += expected_density(families, terms, n, stats, centre, log_w, params)
         point[j] = y[j]
         first[j] = (above - below) / (2.0 * h)
         second[j] = (above - 2.0 * middle + below) / (h * h)

@@ -5,8 +5,10 @@ import numpy as np
 from unmix.infer.exact import conditionals, covariances
 from unmix.infer.exact.coordinates import fold, unfold
 from unmix.infer.exact.moves import in_order, is_in_order, log_proposal, propose, rearranged
-from unmix.onepass.elementary import jit
-from unmix.onepass.kernel import EXPECTED, SAMPLED, pass_rows
+from unmix.onepass.block import EXPECTED, FIRST, SAMPLED
+from unmix.onepass.elementary import jit, jit_inline, put, put_rows
+from unmix.onepass.kernel import pass_rows
+from unmix.onepass.variant import by_family
 
 # Odd, so that multiplying by it loses nothing: spreads 53 random bits over a key's 64.
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -15,8 +17,8 @@ SPREAD = np.uint64(0x9E3779B97F4A7C15)
 FEW, SLICED = 3, 0.1
 
 
-@jit
-def update(rng, terms, blocks, hyper, n, stats, before, theta, log_w, params):  # type: ignore[no-untyped-def]
+@by_family
+def update(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
     """Draw every block of θ given the sums, in place.
 
     Parameters
@@ -28,59 +30,64 @@ def update(rng, terms, blocks, hyper, n, stats, before, theta, log_w, params):  
     log_w, params
         What the pass takes of it; brought up to date.
     """
-    k_all = len(n)
-    for block in range(len(blocks)):
-        kind, term, at, h, family = (
-            blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3],
-            blocks[block, 4],
-        )  # fmt: skip
-        if kind == 0:
-            conditionals.draw_weights(rng, n, hyper[h : h + k_all], theta[at : at + k_all], log_w)
-            continue
-        d = terms[term, 2]
-        size = d
-        if kind == 9:
-            size = terms[term, 4]
-        whole = k_all * size
-        if kind == 3:
-            shared_scale(rng, terms[term], family, hyper[h], hyper[h + 1], n, stats, before,
-                         theta[at : at + 1], params)  # fmt: skip
-            continue
-        for k in range(k_all):
-            p = params[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
-            old = before[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
-            s = stats[k, terms[term, 5] : terms[term, 5] + terms[term, 6]]
-            value = theta[at + k * size : at + (k + 1) * size]
-            a = hyper[h + k * size : h + (k + 1) * size]
-            b = a if kind == 9 else hyper[h + whole + k * size : h + whole + (k + 1) * size]
-            if kind == 1:
-                conditionals.draw_means(rng, d, n[k], s, old, a, b, value)
-                p[:d] = value
-            elif kind == 2:
-                square = np.empty(d)
-                conditionals.squares(d, n[k], s, old, p[:d], square)
-                for j in range(d):
-                    value[j] = conditionals.slice_scale(
-                        rng, value[j], n[k], square[j], family, a[j], b[j]
-                    )
-                conditionals.pack_normal(d, p[:d].copy(), value, p)
-            elif kind == 4:
-                covariances.draw_mean(rng, d, n[k], s, old, a, b, value)
-                p[:d] = value
-            elif kind == 5:
-                corr_at = blocks[block, 5] + k * d * d
-                covariance(
-                    rng, d, n[k], s, old, p, family, a, b, hyper[h + 2 * whole], value,
-                    theta[corr_at : corr_at + d * d],
-                )  # fmt: skip
-            elif kind == 6:
-                conditionals.draw_rates(rng, d, n[k], s, a, b, value, p)
-            elif kind == 7:
-                conditionals.draw_hazards(rng, d, n[k], s, a, b, value, p)
-            elif kind == 8:
-                conditionals.draw_chances(rng, d, n[k], s, a, b, value, p)
-            elif kind == 9:
-                conditionals.draw_levels(rng, d, s, a, value, p)
+
+    def update(families, rng, terms, blocks, hyper, n, stats, before, theta, log_w, params):  # type: ignore[no-untyped-def]
+        k_all = len(n)
+        for block in range(len(blocks)):
+            kind, term, at, h, family = (
+                blocks[block, 0], blocks[block, 1], blocks[block, 2], blocks[block, 3],
+                blocks[block, 4],
+            )  # fmt: skip
+            if kind == 0:
+                alpha, w = hyper[h : h + k_all], theta[at : at + k_all]
+                conditionals.draw_weights(rng, n, alpha, w, log_w)
+                continue
+            d = terms[term, 2]
+            size = d
+            if kind == 9:
+                size = terms[term, 4]
+            whole = k_all * size
+            if normal and kind == 3:
+                shared_scale(rng, terms[term], family, hyper[h], hyper[h + 1], n, stats, before,
+                             theta[at : at + 1], params)  # fmt: skip
+                continue
+            for k in range(k_all):
+                p = params[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
+                old = before[k, terms[term, 3] : terms[term, 3] + terms[term, 4]]
+                s = stats[k, terms[term, 5] : terms[term, 5] + terms[term, 6]]
+                value = theta[at + k * size : at + (k + 1) * size]
+                a = hyper[h + k * size : h + (k + 1) * size]
+                b = a if kind == 9 else hyper[h + whole + k * size : h + whole + (k + 1) * size]
+                if normal and kind == 1:
+                    conditionals.draw_means(rng, d, n[k], s, old, a, b, value)
+                    put(value, p[:d])
+                if normal and kind == 2:
+                    square = np.empty(d)
+                    conditionals.squares(d, n[k], s, old, p[:d], square)
+                    for j in range(d):
+                        value[j] = conditionals.slice_scale(
+                            rng, value[j], n[k], square[j], family, a[j], b[j]
+                        )
+                    conditionals.pack_normal(d, p[:d].copy(), value, p)
+                if mvnormal and kind == 4:
+                    covariances.draw_mean(rng, d, n[k], s, old, a, b, value)
+                    put(value, p[:d])
+                if mvnormal and kind == 5:
+                    corr_at = blocks[block, 5] + k * d * d
+                    covariance(
+                        rng, d, n[k], s, old, p, family, a, b, hyper[h + 2 * whole], value,
+                        theta[corr_at : corr_at + d * d],
+                    )  # fmt: skip
+                if poisson and kind == 6:
+                    conditionals.draw_rates(rng, d, n[k], s, a, b, value, p)
+                if exponential and kind == 7:
+                    conditionals.draw_hazards(rng, d, n[k], s, a, b, value, p)
+                if bernoulli and kind == 8:
+                    conditionals.draw_chances(rng, d, n[k], s, a, b, value, p)
+                if categorical and kind == 9:
+                    conditionals.draw_levels(rng, d, s, a, value, p)
+
+    return update
 
 
 @jit
@@ -122,12 +129,11 @@ def covariance(rng, d, n, s, old, p, family, a, b, eta, sigma, corr):  # type: i
     covariances.pack_mvnormal(d, mu, sigma, corr, p)
 
 
-@jit
+@jit_inline
 def sweeps(  # type: ignore[no-untyped-def]
-    rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups, key,
-    share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
-    repeated,
-    kept_y,
+    families, rng, terms, x, centre, weight, blocks, hyper, nu, log_share, centres, factors, groups,
+    key, share, theta, log_w, params, n, stats, log_marginal, held, z, kept, kept_marginal,
+    repeated, kept_y,
 ):  # fmt: skip
     """As many sweeps as ``kept`` has rows, each with one pass.
 
@@ -168,11 +174,12 @@ def sweeps(  # type: ignore[no-untyped-def]
         if proposed:
             in_order(groups, key, theta, order)
             rearranged(order, terms, blocks, theta, log_w, params, one, one_w, one_params)
-            fold(terms, blocks, one, one_w, one_params, y)
+            fold(families, terms, blocks, one, one_w, one_params, y)
             ratio = log_proposal(nu, log_share, centres, factors, y)
-            ratio -= unfold(terms, blocks, hyper, y, one, one_w, one_params) + log_marginal[0]
+            ratio -= unfold(families, terms, blocks, hyper, y, one, one_w, one_params)
+            ratio -= log_marginal[0]
             propose(rng, nu, log_share, centres, factors, y)
-            ratio += unfold(terms, blocks, hyper, y, one, one_w, one_params)
+            ratio += unfold(families, terms, blocks, hyper, y, one, one_w, one_params)
             ratio -= log_proposal(nu, log_share, centres, factors, y)
             if is_in_order(groups, key, one) and np.isfinite(ratio):
                 for k in range(k_all):
@@ -182,45 +189,45 @@ def sweeps(  # type: ignore[no-untyped-def]
             else:
                 ratio = -np.inf
         else:
-            two[:] = theta
-            two_w[:] = log_w
-            two_params[:] = params
-            update(rng, terms, blocks, hyper, n, stats, params, two, two_w, two_params)
+            put(theta, two)
+            put(log_w, two_w)
+            put_rows(params, two_params)
+            update(families, rng, terms, blocks, hyper, n, stats, params, two, two_w, two_params)
         taken = ratio > -np.inf
         if taken:
             random_key = np.uint64(rng.random() * 9007199254740992.0) * SPREAD
             new_n[:] = 0.0
             new_stats[:] = 0.0
             value = pass_rows(
-                SAMPLED, random_key, terms, x, centre, weight, two_w, two_params, new_n, new_stats,
-                trial, 0, x.shape[1],
+                families, SAMPLED, random_key, terms, x, centre, weight, two_w, two_params, new_n,
+                new_stats, trial, FIRST, x.shape[1],
             )  # fmt: skip
             if proposed:
                 ratio += value
                 taken = -rng.standard_exponential() < ratio
         if taken:
-            theta[:] = two
-            log_w[:] = two_w
-            params[:] = two_params
-            n[:] = new_n
-            stats[:] = new_stats
+            put(two, theta)
+            put(two_w, log_w)
+            put_rows(two_params, params)
+            put(new_n, n)
+            put_rows(new_stats, stats)
             log_marginal[0] = value
-            held[:] = trial
+            put(trial, held)
         if len(z) > 0:
-            z[sweep] = held
-        kept[sweep] = theta
+            put(held, z[sweep])
+        put(theta, kept[sweep])
         kept_marginal[sweep] = log_marginal[0]
         repeated[sweep] = not taken
         if len(kept_y) > 0:
             in_order(groups, key, theta, order)
             rearranged(order, terms, blocks, theta, log_w, params, one, one_w, one_params)
-            fold(terms, blocks, one, one_w, one_params, kept_y[sweep])
+            fold(families, terms, blocks, one, one_w, one_params, kept_y[sweep])
 
 
-@jit
+@jit_inline
 def heights(  # type: ignore[no-untyped-def]
-    terms, x, centre, weight, blocks, hyper, groups, key, theta, log_w, params, n, stats, none, y,
-    out,
+    families, terms, x, centre, weight, blocks, hyper, groups, key, theta, log_w, params, n, stats,
+    none, y, out,
 ):  # fmt: skip
     """Log p(y | x) up to a constant at the rows of ``y``, into ``out``.
 
@@ -229,11 +236,11 @@ def heights(  # type: ignore[no-untyped-def]
     assignments.
     """
     for s in range(len(y)):
-        prior = unfold(terms, blocks, hyper, y[s], theta, log_w, params)
+        prior = unfold(families, terms, blocks, hyper, y[s], theta, log_w, params)
         out[s] = -np.inf
         if np.isfinite(prior) and is_in_order(groups, key, theta):
             value = prior + pass_rows(
-                EXPECTED, np.uint64(0), terms, x, centre, weight, log_w, params, n, stats, none, 0,
-                x.shape[1],
+                families, EXPECTED, np.uint64(0), terms, x, centre, weight, log_w, params, n,
+                stats, none, FIRST, x.shape[1],
             )  # fmt: skip
             out[s] = value if np.isfinite(value) else -np.inf

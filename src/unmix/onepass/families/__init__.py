@@ -1,4 +1,4 @@
-"""The families that the pass knows. One more is one file, one line here, one in the kernel."""
+"""The families that the pass knows. One more is one file, one line here, one in each dispatch."""
 
 from unmix.onepass.families.bernoulli import Bernoulli
 from unmix.onepass.families.categorical import Categorical

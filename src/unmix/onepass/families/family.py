@@ -3,7 +3,7 @@
 A family is one small file: plain loops for Numba (`log_density` and `statistics` over a block of
 rows, `maximise` and `change` on one component's sums and parameters), and one class that tells
 PyTensor how the model's parameters become the numbers those loops read. It is entered in
-`unmix.onepass.families` and in the dispatch of `unmix.onepass.kernel`.
+`unmix.onepass.families`, `unmix.onepass.variant` and `unmix.onepass.dispatch`.
 """
 
 from abc import ABC, abstractmethod
