@@ -4,6 +4,7 @@ What the sentences say of each cell, line and column is held by `test_read_table
 `test_io`. Here: that on the command line they are one line, and that nothing is written or lost.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def refused(run, folder: Path, *arguments) -> str:
     done = run(*arguments)
     assert done.exit_code == 2, done.output
     assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+    *stages, line = done.stderr.splitlines()
+    assert all(re.fullmatch(r" +\d+\.\d s  .*", stage) for stage in stages)
     assert line.startswith("unmix: ")
     assert line.isprintable()
     assert "Traceback" not in line
@@ -205,7 +207,8 @@ def test_a_place_where_nothing_can_be_made(run):
         pytest.skip("needs a file system that even root cannot write to: /proc")
     done = run("fit", "data.csv", "-k", 2, "-o", "/proc/unmix")
     assert done.exit_code == 2
-    (line,) = done.stderr.splitlines()
+    *stages, line = done.stderr.splitlines()
+    assert all(re.fullmatch(r" +\d+\.\d s  .*", stage) for stage in stages)
     assert line.startswith("unmix: cannot make the folder '/proc/unmix': ")
 
 

@@ -212,7 +212,7 @@ def test_explain_takes_ids(fitted, run):
     assert "What pulls it to component" in done.stdout
     assert "Nearest neighbours" in done.stdout
     assert "counted" in done.stdout
-    assert " s  deriving Bayes' rule, evaluating it for the row" in done.stdout
+    assert " s  deriving Bayes' rule, evaluating it for the row" in done.stderr
     logs = run("explain", str(folder / "out" / "fit.nc"), "--obs", "eruption 3", "--logs")
     assert "log p(A|B)" in logs.stdout
     em = run("explain", str(folder / "out" / "em.nc"), "--obs", "eruption 3")

@@ -150,7 +150,7 @@ def test_a_fit_of_another_model(normals):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"from_": "counts"}, "say 'responsibilities' or 'z'"),
+        ({"from_": "counts"}, "from_ is 'counts': give 'responsibilities' or 'z'"),
         ({"obs": [12]}, "obs asks for row 12 and there are 12"),
         ({"other": [0.5]}, "other is"),
         ({"out": np.zeros((2, 2))}, "out is an array"),

@@ -189,8 +189,7 @@ def explain(
     from unmix.stages import Stages
     from unmix.terminal import say, terminal
 
-    console = terminal()
-    stage = Stages(console)
+    stage = Stages(terminal(error=True))  # so that the explanation can be sent to a file
     with stage("reading the fit, building its model again"):
         from unmix import io
 
@@ -202,8 +201,7 @@ def explain(
 
         loaded = for_command_line(io.fit_in(tree))
         found = unmix.explain(model, loaded, obs, features=features, neighbours=neighbours)
-    console.print()
-    say(console, found.text(logs=logs))
+    say(terminal(), found.text(logs=logs))
 
 
 @app.command()

@@ -11,9 +11,9 @@ from rich.console import Console
 from unmix.errors import UnmixWarning
 
 
-def terminal() -> Console:
-    """Standard output. What is printed there never stands for a style: names come from files."""
-    console = Console(highlight=False, markup=False, emoji=False)
+def terminal(*, error: bool = False) -> Console:
+    """Standard output, or error; what is printed is never a style, as names come from files."""
+    console = Console(highlight=False, markup=False, emoji=False, stderr=error)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 100  # a file has no width of its own; this is what tables are made for
     return console
