@@ -313,3 +313,14 @@ def test_the_proposal_at_separated_components_is_good():
     found = find_proposal(derivation, find_blocks(derivation), [point], np.random.default_rng(0))
     assert found.efficiency > 0.8
     assert len(found.centres) == 1
+
+
+def test_modes_that_the_density_is_not_known_at_propose_nothing(monkeypatch):
+    derivation = derived("normal")
+    point = derivation.space.initial
+    for wrong in (-np.inf, np.nan):
+        monkeypatch.setattr(
+            Landscape, "heights", lambda self, groups, key, y, h=wrong: np.full(len(y), h)
+        )
+        rng = np.random.default_rng(0)
+        assert find_proposal(derivation, find_blocks(derivation), [point], rng) is None

@@ -96,7 +96,11 @@ def find_proposal(
         return None
     heights = land.heights(groups, key, np.array([c for c, _ in found]))
     mass = heights + [np.log(np.diag(f)).sum() for _, f in found]
+    # A mode that the density is not known at, or whose components are out of order after all.
+    mass = np.where(np.isfinite(mass), mass, -np.inf)
     kept = mass > mass.max() - NEGLIGIBLE
+    if not kept.any():
+        return None
     proposal = Proposal(
         FREEDOM[0], mass[kept] - logsumexp(mass[kept]),
         np.array([c for c, _ in found])[kept], np.array([f for _, f in found])[kept],
