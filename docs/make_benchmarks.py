@@ -54,17 +54,10 @@ def read(path: Path) -> dict[str, Any]:
 
 def words(em: dict[str, Any], sampling: dict[str, Any], picture: str, quick: bool) -> list[str]:
     """The page, paragraph by paragraph."""
-    machine = (em or sampling)["machine"]
     parts = ["# How fast", TEXT["made"]]
     if quick:
         parts.append("**A quick run: it shows that everything runs, and no speeds.**")
     parts += [f"![Figures relative to the floor, and effective draws per second]({picture})"]
-    parts += [
-        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-        f"{machine['date']}; Python {machine['python']}, "
-        + ", ".join(f"{n} {v}" for n, v in machine["versions"].items() if v)
-        + "."
-    ]
     if em:
         parts += em_words(em)
     if sampling:
@@ -72,11 +65,21 @@ def words(em: dict[str, Any], sampling: dict[str, Any], picture: str, quick: boo
     return parts
 
 
+def machine_words(results: dict[str, Any]) -> str:
+    """Where and when some results were measured."""
+    machine = results["machine"]
+    versions = ", ".join(f"{n} {v}" for n, v in machine["versions"].items() if v)
+    return (
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
+        f"{machine['date']}; Python {machine['python']}, {versions}."
+    )
+
+
 def em_words(em: dict[str, Any]) -> list[str]:
     """EM's part of the page."""
     speed, rows = em["floor"], em["table"]
     installed = speed["tried"].get("as installed", {}).get("peak")
-    parts = ["## EM", TEXT["em"], TEXT["floor"].format(
+    parts = ["## EM", machine_words(em), TEXT["em"], TEXT["floor"].format(
         bandwidth=speed["bandwidth"] / 1e9, peak=speed["peak"] / 1e9,
         installed="–" if installed is None else f"{installed / 1e9:.0f}",
         exp=speed["exp"] * 1e9,
@@ -151,7 +154,7 @@ def sampling_words(sampling: dict[str, Any]) -> list[str]:
     table = sampling["table"]
     names = list(dict.fromkeys(n for column in table.values() for n in column["peers"]))
     head = ["", *(column["name"] for column in table.values())]
-    parts = ["## Sampling", TEXT["sampling"]]
+    parts = ["## Sampling", machine_words(sampling), TEXT["sampling"]]
     for key, title in (
         ("per_cpu_second", "Least bulk effective draws per CPU second of drawing:"),
         ("per_cpu_second_with_tuning", "The same per CPU second of tuning and drawing:"),
@@ -196,7 +199,7 @@ def relabel_words(found: dict[str, Any]) -> list[str]:
     ]
     size = f"{found['draws']:,} draws, {found['rows']:,} rows, {found['components']} components"
     return [
-        "## Relabelling", TEXT["relabel"], f"{size}:",
+        "## Relabelling", machine_words(found), TEXT["relabel"], f"{size}:",
         markdown([["", "CPU seconds", "MB added"], *rows]),
         f"{small['draws']:,} draws, {small['rows']:,} rows, CPU seconds:",
         markdown([["", *names], *both]), missing(small["table"]),
@@ -217,7 +220,7 @@ def partition_words(found: dict[str, Any]) -> list[str]:
 
     rows = [[loss, *(cell(f.get(n, {})) for n in names)] for loss, f in found["table"].items()]
     return [
-        "## Partitions", TEXT["partition"],
+        "## Partitions", machine_words(found), TEXT["partition"],
         f"{found['draws']:,} draws of {found['rows']:,} rows, expected loss (CPU seconds):",
         markdown([["", *names], *rows]), missing(found["table"]),
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Ways to a wrong number that nothing used to notice: each is now refused, or answered rightly."""
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytest
 import xarray as xr
@@ -318,3 +319,84 @@ def test_flat_priors_with_other_bounds_are_not_exchangeable(low, high):
         z = pm.Categorical("z", w, shape=4)
         pm.Normal("x", mu[z], sigma[z], observed=[0.0, 0.1, 1.7, 1.9])
     assert unmix.derive(model).components.symmetry == ((0,), (1,))
+
+
+# -- labels and masks that stand for something ----
+
+
+def in_pandas_order():
+    with pm.Model(coords={"component": ["a", "b"]}) as model:
+        w = pm.Dirichlet("w", [1, 1], dims="component")
+        mu = pm.Normal("mu", 0, 3, dims="component")
+        z = pm.Categorical("z", w, shape=len(X))
+        pm.Normal("x", mu[z], 1.0, observed=X)
+    return model
+
+
+def test_labels_of_pandas_are_not_dropped():
+    model = in_pandas_order()
+    mu = pd.Series([2.0, -2.0], index=["b", "a"])
+    with pytest.raises(unmix.UnmixError, match="'mu' is a pandas object, whose labels"):
+        unmix.responsibilities(model, {**THETA, "mu": mu})
+    with pytest.raises(unmix.UnmixError, match="'w' is a pandas object"):
+        unmix.em(model, fixed={"w": pd.Series([0.6, 0.4], index=["b", "a"])}, progress=False)
+    labelled = xr.DataArray(mu.to_numpy(), dims="component", coords={"component": ["b", "a"]})
+    right = unmix.responsibilities(model, THETA)["responsibility"]
+    found = unmix.responsibilities(model, {**THETA, "mu": labelled})["responsibility"]
+    np.testing.assert_array_equal(found, right)
+
+
+def test_new_rows_with_labels_are_read_by_them():
+    rows = np.random.default_rng(2).normal(size=(30, 2))
+    model = unmix.models.gaussian(pd.DataFrame(rows, columns=["u", "v"]), 2)
+    theta = unmix.derive(model).space.constrain(unmix.derive(model).space.initial)
+    features = list(model.coords["feature"])
+    rows = np.random.default_rng(1).normal(size=(2, len(features)))
+    right = unmix.responsibilities(model, theta, new={"x": rows})["responsibility"]
+    turned = xr.DataArray(
+        rows[:, ::-1].T, dims=("feature", "obs"), coords={"feature": features[::-1]}
+    )
+    found = unmix.responsibilities(model, theta, new={"x": turned})["responsibility"]
+    np.testing.assert_array_equal(found, right)
+    with pytest.raises(unmix.UnmixError, match="have dims f, obs and the model's are obs, feature"):
+        unmix.responsibilities(model, theta, new={"x": turned.rename(feature="f")})
+
+
+def test_masked_cells_are_no_values():
+    masked = np.ma.array([0, 1, 1, 0], mask=[0, 1, 0, 1])
+    with pytest.raises(unmix.UnmixError, match="has masked cells, which hold no value"):
+        unmix.agreement(masked, [0, 0, 1, 1])
+    with pytest.raises(unmix.UnmixError, match="z has masked cells"):
+        unmix.occupied(z=np.ma.array([[0, 1, 1]] * 2, mask=[[0, 1, 0]] * 2))
+    mu = np.ma.array([-2.0, 2.0], mask=[0, 1])
+    with pytest.raises(unmix.UnmixError, match="parameter 'mu' has masked cells"):
+        unmix.responsibilities(mixture(), {**THETA, "mu": mu})
+
+
+def foreign(order="abc"):
+    rng = np.random.default_rng(3)
+    mu = np.array([-3.0, 0.0, 4.0]) + 0.1 * rng.normal(size=(2, 50, 3))
+    w = rng.dirichlet([200, 300, 500], size=(2, 50))
+    dims = ("chain", "draw")
+    return xr.Dataset(
+        {"mu": ((*dims, "c1"), mu), "w": ((*dims, "c2"), w)},
+        coords={"c1": list("abc"), "c2": list(order)},
+    )
+
+
+def test_components_of_a_foreign_trace_have_one_order():
+    axes = {"mu": "c1", "w": "c2"}
+    with pytest.raises(unmix.UnmixError, match="'mu' and 'w' label the same components in diff"):
+        unmix.relabel(None, foreign("cba"), axes=axes, method="order", by="mu")
+    said = unmix.summary(None, foreign(), axes={"mu": "c1"}, method="order", by="mu")
+    assert any(flag.startswith("w stay under raw labels") for flag in said.flags)
+    both = unmix.summary(None, foreign(), axes=axes, method="order", by="mu")
+    assert not any("raw labels" in flag for flag in both.flags)
+
+
+def test_single_precision_says_where_it_is_too_coarse():
+    rng = np.random.default_rng(2)
+    a = 1.0 + rng.normal(size=200)
+    model = unmix.models.gaussian(np.c_[a, a + 1e-5 * rng.normal(size=200)], 1)
+    with pytest.warns(unmix.UnmixWarning, match="rounds column 1 of 'x' to within"):
+        unmix.em(model, storage="float32", starts=1, rng=1, progress=False)

@@ -151,8 +151,11 @@ def rectangular(name: str, value: Any, wanted: str) -> NDArray:
     Raises
     ------
     UnmixError
-        For ragged lists, and for what NumPy cannot read as an array of numbers or names.
+        For ragged lists, masked cells, and for what NumPy cannot read as an array of numbers or
+        names.
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise UnmixError(f"{name} has masked cells, which hold no value: give {wanted}")
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:

@@ -31,6 +31,11 @@ from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 
+LABEL_FREE = (
+    "whatever components are called; mu_(1) is the smallest mu of a draw, w_(1) the smallest w: "
+    "each sorted by itself, not one component's"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Summary:
@@ -66,13 +71,13 @@ class Summary:
         if len(self.table):
             parts.append(_shown(self.table).to_string())
         if len(self.label_free):
-            parts.append("whatever components are called\n" + _shown(self.label_free).to_string())
+            parts.append(f"{LABEL_FREE}\n{_shown(self.label_free).to_string()}")
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
         tables = [_shown(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
-        return f"<ul>{flags}</ul>" + "<p>whatever components are called</p>".join(tables)
+        return f"<ul>{flags}</ul>" + f"<p>{LABEL_FREE}</p>".join(tables)
 
 
 def summary(
@@ -191,9 +196,25 @@ def _summarise(
     table, label_free = _table(shown), _table(free)
     diagnostics = _diagnostics(raw[labelled], aligned[labelled], label_free)
     flags += missing
+    if derivation is None:
+        flags += _not_moved(raw, labelled, layout.components.n_components)
     flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
     flags = list(dict.fromkeys(flags))  # a relabelling says of its draws what is said here
     return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling)
+
+
+def _not_moved(raw: xr.Dataset, moved: list[str], k: int) -> list[str]:
+    """Variables that may have components, and stay under their raw labels in another's trace."""
+    left = [
+        str(n) for n, v in raw.data_vars.items()
+        if n not in moved and k in [v.sizes[d] for d in v.dims if d not in ("chain", "draw")]
+    ]  # fmt: skip
+    if not left:
+        return []
+    return [
+        f"{', '.join(left)} stay under raw labels, as axes names no component dim of theirs, "
+        f"though they have a dim of length {k}: name it if it counts components"
+    ]
 
 
 def _label_free(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive.follow import in_step
@@ -52,8 +53,38 @@ def as_rows_by_name(derivation: "Derivation", new: Any) -> dict[str, Any]:
             value = value.to_numpy()
             if kept is not None and kept.type.ndim == 1 and value.ndim == 2 and value.shape[1] == 1:
                 value = value[:, 0]
+        elif isinstance(value, xr.DataArray):
+            value = _in_order(derivation, str(name), value)
         arrays[str(name)] = value
     return arrays
+
+
+def _in_order(derivation: "Derivation", name: str, value: xr.DataArray) -> NDArray:
+    """A labelled array's dims and features in the order in which the model has them.
+
+    Raises
+    ------
+    UnmixError
+        If it lacks one of the model's dims or labels along one that does not count rows.
+    """
+    dims = derivation.model.named_vars_to_dims.get(name)
+    if not dims or None in dims:
+        return value.to_numpy()
+    if set(value.dims) != set(dims):
+        raise UnmixError(
+            f"new data {name!r} have dims {', '.join(map(str, value.dims))} and the model's are "
+            f"{', '.join(map(str, dims))}: rename them, or give a plain array"
+        )
+    value = value.transpose(*dims)
+    for dim in dims[1:]:
+        labels = derivation.model.coords.get(dim)
+        if labels is None or dim not in value.coords:
+            continue
+        missing = [label for label in labels if label not in set(value[dim].values.tolist())]
+        if missing:
+            raise UnmixError(f"new data {name!r} have no {dim} {missing[0]!r}: name all of them")
+        value = value.sel({dim: list(labels)})
+    return value.to_numpy()
 
 
 def rows_left_behind(derivation: "Derivation", n: int) -> str:

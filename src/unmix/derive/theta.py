@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import rectangular
 from unmix.derive.derivation import Derivation
 from unmix.errors import UnmixError
 
@@ -50,7 +51,7 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     Raises
     ------
     UnmixError
-        If there is none.
+        If there is none, or a parameter of a dict has masked cells or labels of pandas.
     """
     if hasattr(fit, "theta"):
         fit = fit.theta
@@ -66,18 +67,24 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     if hasattr(fit, "posterior") and isinstance(fit.posterior, xr.Dataset):
         return fit.posterior
     if isinstance(fit, Mapping):
-        return xr.Dataset(
-            {
-                str(name): ([f"{name}_dim_{i}" for i in range(np.ndim(value))], np.asarray(value))
-                if not isinstance(value, xr.DataArray)
-                else value
-                for name, value in fit.items()
-            }
-        )
+        return xr.Dataset({str(name): _array(str(name), value) for name, value in fit.items()})
     raise UnmixError(
         f"cannot read parameters from {type(fit).__name__}: pass an EM result, a DataTree or "
         "Dataset with draws, or a dict of parameter values"
     )
+
+
+def _array(name: str, value: Any) -> Any:
+    """One parameter of a dict as xarray takes it, without labels: those stand for an order."""
+    if isinstance(value, xr.DataArray):
+        return value
+    if hasattr(value, "index") and hasattr(value, "to_numpy"):  # a Series or a frame
+        raise UnmixError(
+            f"parameter {name!r} is a pandas object, whose labels may stand in another order than "
+            "the model's: give an xarray.DataArray with the model's dims, or an array in its order"
+        )
+    value = rectangular(f"parameter {name!r}", value, "all its numbers")
+    return [f"{name}_dim_{i}" for i in range(value.ndim)], value
 
 
 def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None = None) -> Stack:

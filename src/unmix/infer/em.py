@@ -25,6 +25,7 @@ from unmix.infer.em_starts import on_the_road, run_starts
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.packed_em import Rules
 from unmix.infer.pass_objective import PassObjective
+from unmix.infer.single_precision import say_rounding
 from unmix.infer.starts import ENOUGH, Start, find_starts
 
 
@@ -128,6 +129,7 @@ def em(
     runs = run_all(objective, begin, number, rules, progress)
     best, table = choose(runs)
     theta = in_order(derivation, best)
+    say_rounding(objective, theta)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
     return EMResult(
         theta=as_dataset(derivation, {name: theta[name] for name in touched}),

@@ -26,6 +26,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive import Derivation, bayes
 from unmix.derive.compiling import compile_table
+from unmix.derive.theta import theta_dataset
 from unmix.errors import UnmixError
 
 Kind = Literal["likelihood", "posterior"]
@@ -228,7 +229,7 @@ def make_objective(
         if name not in derivation.parameters:
             known = ", ".join(derivation.parameters)
             raise UnmixError(f"fixed parameter {name!r} is not in the model: it has {known}")
-        array = np.asarray(value, dtype=float)
+        array = np.asarray(theta_dataset({name: value})[name], dtype=float)
         if array.shape != derivation.shapes[name]:
             raise UnmixError(
                 f"fixed parameter {name!r} has shape {array.shape} and the model's has "

@@ -257,9 +257,28 @@ def named_axes(
                 f"the posterior has component axes of two sizes, {first!r} with {sizes[first]} and "
                 f"{name!r} with {size}: name those that belong together with axes={{…}}"
             )
+    _require_one_order(dataset, found)
     k = sizes[first]
     members = {name: tuple(range(k)) for name in found}
     return Components(found, members, (), checked_symmetry(symmetry, k), k)
+
+
+def _require_one_order(dataset: xr.Dataset, found: Mapping[str, int]) -> None:
+    """Refuse component axes that label the same components in different orders."""
+    labels: dict[str, NDArray] = {}
+    for name, axis in found.items():
+        dim = [d for d in dataset[name].dims if d not in SAMPLE_DIMS][axis]
+        if dim in dataset[name].coords:
+            labels[name] = dataset[name][dim].values
+    for name, there in labels.items():
+        first = next(iter(labels))
+        if set(there.tolist()) == set(labels[first].tolist()) and list(there) != list(
+            labels[first]
+        ):
+            raise UnmixError(
+                f"{first!r} and {name!r} label the same components in different orders: put them "
+                "into one order first, with .sel along the component dim"
+            )
 
 
 def checked_symmetry(symmetry: Symmetry | None, k: int) -> Symmetry:
