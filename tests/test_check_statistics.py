@@ -749,6 +749,7 @@ def test_the_weights_identity_refuses_what_it_cannot_use(gibbs_run):
         (np.inf, "nothing was in doubt", "more draws would not change that"),
         (np.inf, "chains too short: autocorrelation over 40 draws", "take longer chains"),
         (0.5, "z", "take some 7 times the draws"),  # (0.5 / 0.2)² = 6.25
+        (1.74, "z", "by 174 % or more would have been seen: rows are all but certain"),
         (30.0, "z", "more draws would not help"),  # (30 / 0.2)² = 22,500
     ],
 )

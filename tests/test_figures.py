@@ -511,6 +511,31 @@ def test_nothing_of_em_against_mcmc_is_cut_off_by_long_names():
         assert whole.y0 <= box.y0, part
 
 
+def test_names_of_changed_rows_are_not_written_over_each_other():
+    result = comparison()
+    rng = np.random.default_rng(4)
+    plug_in = 0.4 + 0.09 * rng.random(40)
+    averaged = 0.5 + 0.15 * rng.random(40)
+    for name, first in (("plug_in", plug_in), ("averaged", averaged)):
+        result.rows[name] = (("obs", "component"), np.stack([first, 1 - first], axis=1))
+    result.rows["changed"] = ("obs", np.ones(40, bool))
+    figure = em_against_mcmc(result)
+    figure.draw_without_rendering()
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts if hasattr(t, "arrow_patch")]
+    assert len(boxes) >= 2
+    assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_no_power_of_ten_stands_over_the_words_of_two_roads(draws):
+    _, _, r, z = draws
+    table = both_roads(r, z)
+    tiny = 1e-5 * (table["assignment_frequency"] - table["responsibility"])
+    table["assignment_frequency"] = table["responsibility"] + tiny
+    figure = two_roads(table, fresh=False)
+    figure.draw_without_rendering()
+    assert figure.axes[1].yaxis.get_offset_text().get_text() == ""
+
+
 def test_labels_of_traces_do_not_overlap():
     names = [f"a rather long name of feature {j}" for j in range(6)]
     rng = np.random.default_rng(0)

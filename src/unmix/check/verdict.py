@@ -26,7 +26,7 @@ CANNOT_SEE = (
     "an error that both roads share, such as data or a declaration that are not what was meant",
 )
 # Beyond so many times the draws nobody will take them: it is the rows that say too little.
-TOO_MANY = 100
+TOO_MANY = 10
 TOO_SHORT = "chains too short"
 LONG_MEMORY = "a memory of z longer than the chains"
 DRAWING_ONLY = (
@@ -151,7 +151,7 @@ class CrossCheck:
             lines.append(f"    {o.name:<{width}}  {o.statistic:>10.3f}  {p:<12}  {o.reference}")
         if self.smallest_effect < inf:
             lines.append(
-                f"  Odds tempered by {100 * self.smallest_effect:.2g} % are seen 9 times in 10."
+                f"  Odds tempered by {_percent(self.smallest_effect)} are seen 9 times in 10."
             )
         if self.worst_cells:
             lines.append("  Worst cells (obs, component: counted, expected):")
@@ -228,7 +228,7 @@ def judge(
         reason = f"None of {len(made)} tests found a difference."
     sentences = (DRAWING_ONLY,) * drawing_only + CANNOT_SEE + (LONG_MEMORY,) * (kind == "dependent")
     if smallest_effect < inf:
-        sentences += (f"odds wrong by less than about {100 * smallest_effect:.2g} %",)
+        sentences += (f"odds wrong by less than about {_percent(smallest_effect)}",)
     return CrossCheck(
         verdict=verdict,
         reason=reason,
@@ -241,6 +241,11 @@ def judge(
         worst_cells=tuple(worst_cells),
         cannot_see=(*sentences, *cannot_see),
     )
+
+
+def _percent(share: float) -> str:
+    """A share in per cent, to two digits."""
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
 
 
 def _missing(
@@ -260,7 +265,10 @@ def _missing(
             "Every row was certain of its component, so there was nothing to disagree about and "
             "more draws would not change that."
         )
-    seen = f"Only odds tempered by {100 * smallest_effect:.0f} % or more would have been seen"
+    seen = (
+        f"Only odds tempered (raised to a power) by {_percent(smallest_effect)} or more would have "
+        "been seen"
+    )
     times = ceil((smallest_effect / largest_tolerated) ** 2)
     if times > TOO_MANY:
         return (

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
 from unmix.arguments import whole
@@ -227,6 +228,7 @@ def _differences(axes: Axes, averaged: Array, frequency: Array) -> None:
         )
     axes.set_xlabel("averaged responsibility")
     axes.set_ylabel("difference")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))  # a power of ten hides words above
     say(axes, "Counted minus averaged", "z is not fresh in every draw: no simple error is known.")
     tidy(axes)
 

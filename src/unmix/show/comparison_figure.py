@@ -14,15 +14,16 @@ from unmix.show.numbers import number
 
 MOST_PARAMETERS = 20
 MOST_NAMED = 8
+LINE = 0.05  # of the axis, more than a line of text is high
 
 
 def em_against_mcmc(comparison: Any) -> Figure:
     """Plug-in against averaged responsibilities, and the parameters by both.
 
     On the left a point for each row and component; rows whose most likely component changes are
-    ringed and, in the first eight places, named. On the right each parameter's posterior interval
-    with its mean, the maximum likelihood and the posterior mode, all measured in posterior
-    standard deviations from the posterior mean, so that one axis serves every unit.
+    ringed and, in up to eight places where there is room, named. On the right each parameter's
+    posterior interval with its mean, the maximum likelihood and the posterior mode, all measured in
+    posterior standard deviations from the posterior mean, so that one axis serves every unit.
 
     Parameters
     ----------
@@ -89,11 +90,16 @@ def _rows(axes: Axes, rows: Any) -> None:
 
 
 def _name(axes: Axes, labels: list[str], x: NDArray, y: NDArray) -> None:
-    """Labels beside points; points that lie together share one."""
+    """Labels beside points: one for points that lie together, none over another."""
     together: dict[tuple[int, int], list[int]] = {}
     for i, at in enumerate(zip((x / 0.04).round(), (y / 0.04).round(), strict=True)):
         together.setdefault((int(at[0]), int(at[1])), []).append(i)
-    for members in list(together.values())[:MOST_NAMED]:
+    taken: list[float] = []
+    for members in list(together.values()):
+        height = float(y[members[0]])
+        if len(taken) == MOST_NAMED or any(abs(height - other) < LINE for other in taken):
+            continue
+        taken.append(height)
         named = ", ".join(labels[i] for i in members[:3])
         more = f" and {len(members) - 3} more" if len(members) > 3 else ""
         at_edge = x[members[0]] > 0.75
