@@ -32,8 +32,8 @@ from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 
 LABEL_FREE = (
-    "whatever components are called; mu_(1) is the smallest mu of a draw, w_(1) the smallest w: "
-    "each sorted by itself, not one component's"
+    "whatever components are called; (1) marks the smallest of a draw, (2) the next: each "
+    "parameter is sorted by itself, so equal numbers need not be one component's"
 )
 
 

@@ -21,7 +21,7 @@ from unmix.assign.matching import match
 from unmix.assign.responsibilities import responsibilities
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.correlations import called, is_factor, of_factor, pairs_of
-from unmix.derive.theta import stack_theta
+from unmix.derive.theta import SAMPLE_DIMS, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.em import em
 from unmix.infer.em_result import EMResult
@@ -197,7 +197,7 @@ def _parameters(
         mode_theta = derivation.components.permute(mode_theta, moved.permutation)
     table = []
     for name in names:
-        sample_dims = [d for d in ("chain", "draw", "sample") if d in draws[name].dims]
+        sample_dims = [d for d in SAMPLE_DIMS if d in draws[name].dims]
         values = draws[name].transpose(*sample_dims, ...).values
         values = values.reshape(-1, *derivation.shapes[name])
         all_labels, shown = _labels(derivation, name), name

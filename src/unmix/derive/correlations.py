@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.derive.theta import SAMPLE_DIMS
+
 NAME = "correlation"  # what `corr` of the catalogue is called in tables
-SAMPLES = ("chain", "draw", "sample")
 
 
 def is_factor(values: NDArray) -> bool:
@@ -58,12 +59,12 @@ def with_correlations(theta: xr.Dataset) -> xr.Dataset:
     """
     found = theta
     for name, value in theta.data_vars.items():
-        own = [d for d in value.dims if d not in SAMPLES]
+        own = [d for d in value.dims if d not in SAMPLE_DIMS]
         values = value.transpose(..., *own).to_numpy()
         if len(own) < 2 or not is_factor(values):
             continue
         labels = _labels(theta, values.shape[-1])
-        lead: list[Any] = [d for d in value.dims if d in SAMPLES] + own[:-2]
+        lead: list[Any] = [d for d in value.dims if d in SAMPLE_DIMS] + own[:-2]
         k = theta.sizes.get("component")
         if len(own) == 3 and "component" not in lead and theta.sizes[own[0]] == k:
             lead[-1] = "component"  # the catalogue's factor names no dims of its own

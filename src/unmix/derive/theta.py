@@ -12,6 +12,8 @@ from unmix.arguments import rectangular
 from unmix.derive.derivation import Derivation
 from unmix.errors import UnmixError
 
+SAMPLE_DIMS = ("chain", "draw", "sample")  # what draws are counted along, outermost first
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -179,7 +181,7 @@ def in_order_of(wanted: NDArray, there: NDArray) -> NDArray[np.int64] | None:
 
 def _sample_dims(array: xr.DataArray, own: int, name: str) -> tuple[str, ...]:
     """The leading dims of a parameter's array that count samples."""
-    known = tuple(d for d in ("chain", "draw", "sample") if d in array.dims)
+    known = tuple(d for d in SAMPLE_DIMS if d in array.dims)
     if array.ndim - len(known) == own:
         return known
     extra = array.ndim - own

@@ -15,7 +15,8 @@ from unmix.infer.pass_objective import PassObjective
 from unmix.onepass.families.mvnormal import MvNormal
 from unmix.onepass.families.normal import Normal
 
-# Standard deviations of at least so many roundings: variances are then off by less than 1e-4.
+# Standard deviations of at least so many roundings. An error that is uniform within ± one rounding
+# adds a third of its square to a variance: 1 / (3 · 100²), less than 1e-4 of it.
 ROUNDINGS = 100
 
 
@@ -39,7 +40,7 @@ def say_rounding(objective: object, theta: dict[str, NDArray]) -> None:
             inverse = packed[:, t.parameters][:, t.d + j]
         else:
             continue
-        coarse = np.argwhere(inverse * step[t.column : t.column + t.d] * ROUNDINGS > 1.0)
+        coarse = np.argwhere(inverse * step[t.columns] * ROUNDINGS > 1.0)
         if len(coarse):
             k, column = coarse[0]
             warnings.warn(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unmix.assign.draws import assign_draws
 from unmix.derive import Derivation, bayes_rule
 from unmix.derive.bayes import entropy
-from unmix.derive.theta import stack_theta, theta_dataset
+from unmix.derive.theta import SAMPLE_DIMS, stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.show.numbers import share
 
@@ -151,7 +151,7 @@ def averaged_words(found: Densities, *, bands: bool) -> str:
 
 def thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
     """Positions along the last sample dim that leave at most about ``draws`` in all."""
-    sample = [d for d in ("chain", "draw", "sample") if d in theta.dims]
+    sample = [d for d in SAMPLE_DIMS if d in theta.dims]
     if not sample:
         return {}
     last = sample[-1]

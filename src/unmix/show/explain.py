@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from unmix.arguments import share, whole
 from unmix.assign.labels import Labels, match_draws
 from unmix.derive import Derivation, bayes, derive
-from unmix.derive.theta import stack_theta
+from unmix.derive.theta import SAMPLE_DIMS, stack_theta
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
 from unmix.show.explanation import Explanation
@@ -161,7 +161,7 @@ def _assignments(fit: Any, latent: str, row: int) -> NDArray | None:
     for group in groups:
         if isinstance(group, xr.Dataset | xr.DataTree) and latent in group:
             z = group[latent]
-            sample = [d for d in ("chain", "draw", "sample") if d in z.dims]
+            sample = [d for d in SAMPLE_DIMS if d in z.dims]
             if sample:
                 z = z.transpose(*sample, ...)
                 if z.ndim == len(sample) + 1:  # only what is asked for is read from a disk

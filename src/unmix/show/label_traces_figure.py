@@ -19,7 +19,7 @@ from unmix.arguments import said
 from unmix.assign.relabel.applying import GROUP
 from unmix.assign.relabel.layout import Layout
 from unmix.assign.relabel.relabelling import Relabelling
-from unmix.derive.theta import theta_dataset
+from unmix.derive.theta import SAMPLE_DIMS, theta_dataset
 from unmix.errors import UnmixError
 from unmix.show import colours
 from unmix.show.canvas import blank, figure_of, panels, say, text, tidy
@@ -124,7 +124,7 @@ def _parameter(
 def _named(raw: xr.Dataset, layout: Layout, name: str, at: int | None) -> str:
     """The number drawn, as ``mu[waiting]``: labels along every dim of it but the component's."""
     axis = layout.components.axes.get(name)
-    own = [d for d in raw[name].dims if d not in ("chain", "draw", "sample")]
+    own = [d for d in raw[name].dims if d not in SAMPLE_DIMS]
     if axis is not None:
         del own[axis]
     shape = tuple(raw.sizes[d] for d in own)

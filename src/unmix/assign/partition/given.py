@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unmix.arguments import numbers, rectangular
 from unmix.derive.latent import z_dtype
+from unmix.derive.theta import SAMPLE_DIMS
 from unmix.errors import UnmixError
 
 # How far a matrix of shares may be off for rounding: of decimals when it was written, of sums.
@@ -68,7 +69,7 @@ def as_draws(z: Any) -> NDArray[np.unsignedinteger]:
         first such draw and row.
     """
     if isinstance(z, xr.DataArray):
-        lead = [d for d in ("chain", "draw", "sample") if d in z.dims]
+        lead = [d for d in SAMPLE_DIMS if d in z.dims]
         z = z.transpose(*lead, ...)
     array = rectangular("z", z, "draws of the assignments, as (draw, obs) or (chain, draw, obs)")
     if array.ndim not in (2, 3) or array.size == 0:

@@ -15,7 +15,7 @@ from unmix.assign.partition.given import as_draws, canonical_draws
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
-from unmix.derive.theta import stack_theta, theta_dataset
+from unmix.derive.theta import SAMPLE_DIMS, stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
 
@@ -97,9 +97,9 @@ def given_draws(z: Any) -> Draws:
     drawn = as_draws(z)
     shape, labels = np.shape(z)[:-1], np.arange(drawn.shape[1])
     if isinstance(z, xr.DataArray):
-        rows = [d for d in z.dims if d not in ("chain", "draw", "sample")]
+        rows = [d for d in z.dims if d not in SAMPLE_DIMS]
         if len(rows) == 1:
-            shape = tuple(z.sizes[d] for d in ("chain", "draw", "sample") if d in z.dims)
+            shape = tuple(z.sizes[d] for d in SAMPLE_DIMS if d in z.dims)
             labels = z[rows[0]].values if rows[0] in z.coords else labels
     dims = ("chain", "draw") if len(shape) == 2 else ("draw",)
     return Draws(drawn, labels, dims, shape, int(drawn.max()) + 1)

@@ -17,9 +17,8 @@ from unmix.arguments import said
 from unmix.assign.assignment import Symmetry, aligned
 from unmix.assign.identity import side_by_side
 from unmix.derive.components import Components, Theta
+from unmix.derive.theta import SAMPLE_DIMS
 from unmix.errors import UnmixError
-
-SAMPLE_DIMS = ("chain", "draw", "sample")
 
 # Everything recomputed from moved θ and z: arrays by name, beginning with the draws.
 Computed = Callable[[Theta, NDArray | None], Theta]
