@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unmix.output import OutputFolder
-from unmix.plan import Plan
+from unmix.plan import NO_MAXIMUM, Plan
 from unmix.printable import printable
 from unmix.stages import Stages
 from unmix.terminal import say
@@ -56,7 +56,7 @@ def analyse(
         import unmix
         from unmix import check, io, models  # noqa: F401 (loaded here, not in a later stage)
         from unmix.derive import derive
-        from unmix.remedies import NO_MAXIMUM, for_command_line
+        from unmix.remedies import WITHOUT_MAXIMUM, for_command_line
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
         model = models.gaussian(x, plan.components, covariance=plan.covariance)
@@ -72,11 +72,11 @@ def analyse(
     work.show("Parameters by EM", tables.em_table(for_command_line(found)))
     verdict = None
     em: EMResult | None = found
-    if found.status.name in NO_MAXIMUM:
+    if found.status.name in WITHOUT_MAXIMUM:
         console.print(Text(_no_maximum(found, plan), style="bold red"))
         if plan.method == "em":
             work.end()
-            return "no maximum"
+            return NO_MAXIMUM
         em = None
     if plan.method == "em":
         responsibilities = _rows(work, em)

@@ -14,7 +14,7 @@ import typer
 from unmix import __version__
 from unmix.errors import UnmixError
 from unmix.one_sentence import OneSentence
-from unmix.plan import checked_plan
+from unmix.plan import NO_MAXIMUM, checked_plan
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from unmix.plan import Plan
 
 SEED = 1
-NO_MAXIMUM = "no maximum"  # what an analysis by EM alone may come to
 BREAKS = Literal["weights", "variance", "sticky"]
 
 app = typer.Typer(

@@ -7,6 +7,9 @@ from unmix.errors import UnmixError
 
 Method = Literal["auto", "gibbs", "nuts", "pymc", "em"]
 
+# What an analysis by EM alone may come to, in place of a verdict.
+NO_MAXIMUM = "no maximum"
+
 
 @dataclass(frozen=True)
 class Plan:

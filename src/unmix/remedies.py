@@ -6,7 +6,7 @@ from typing import Any
 from unmix.infer.status import ADVICE, Status
 
 # Ends at which there is no maximum, so that the parameters mean nothing.
-NO_MAXIMUM = ("collapsed", "emptied", "not monotone", "failed")
+WITHOUT_MAXIMUM = ("collapsed", "emptied", "not monotone", "failed")
 
 REMEDIES = {
     "iteration limit": (
