@@ -34,7 +34,7 @@ def gaussian(
     components: int = 2,
     *,
     covariance: str = "full",
-    weights: float = 1.0,
+    concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     scale: Any = None,
@@ -50,8 +50,8 @@ def gaussian(
         K, at least 1 and at most the number of rows.
     covariance
         ``"full"``, or ``"diagonal"`` for features that are independent within a component.
-    weights
-        Concentration of the Dirichlet prior of ``w``.
+    concentration
+        Of the Dirichlet prior of ``w``.
     centre, spread
         Mean and standard deviation of the prior of ``mu``, in units of x; shape () or (feature,).
         By default the middle and the length of the data's range.
@@ -93,18 +93,18 @@ def gaussian(
     coords: dict[str, Any] = {"component": range(components), "feature": rows.features}
     obs = None if numbered else rows.labels
     if values.ndim == 1:
-        model = _one_feature(values, coords, obs, weights, centre, spread, scale)
+        model = _one_feature(values, coords, obs, concentration, centre, spread, scale)
     else:
         model = _features(
-            values, coords, obs, weights, centre, spread, scale, covariance, correlation
+            values, coords, obs, concentration, centre, spread, scale, covariance, correlation
         )
     arguments = {
         "components": int(components),
         "covariance": covariance,
-        "weights": weights,
-        "centre": _plain(centre),
-        "spread": _plain(spread),
-        "scale": _plain(scale),
+        "concentration": concentration,
+        "centre": centre,
+        "spread": spread,
+        "scale": scale,
         "correlation": correlation,
     }
     return remember(model, "gaussian", arguments)
@@ -114,7 +114,7 @@ def _one_feature(
     x: NDArray,
     coords: dict[str, Any],
     obs: NDArray | None,
-    weights: float,
+    concentration: float,
     centre: Any,
     spread: Any,
     scale: Any,
@@ -122,7 +122,7 @@ def _one_feature(
     k = len(coords["component"])
     with pm.Model(coords=coords) as model:
         model.add_coord("obs", obs, length=len(x))
-        w = pm.Dirichlet("w", [weights] * k, dims="component")
+        w = pm.Dirichlet("w", [concentration] * k, dims="component")
         mu = pm.Normal("mu", centre, spread, dims="component")
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims="component")
         z = pm.Categorical("z", w, dims="obs")
@@ -134,7 +134,7 @@ def _features(
     x: NDArray,
     coords: dict[str, Any],
     obs: NDArray | None,
-    weights: float,
+    concentration: float,
     centre: Any,
     spread: Any,
     scale: Any,
@@ -144,7 +144,7 @@ def _features(
     k, d = len(coords["component"]), x.shape[1]
     with pm.Model(coords=coords) as model:
         model.add_coord("obs", obs, length=len(x))
-        w = pm.Dirichlet("w", [weights] * k, dims="component")
+        w = pm.Dirichlet("w", [concentration] * k, dims="component")
         mu = pm.Normal("mu", centre, spread, dims=("component", "feature"))
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", "feature"))
         z = pm.Categorical("z", w, dims="obs")
@@ -155,8 +155,3 @@ def _features(
             chol = sigma[..., None] * corr
             pm.MvNormal("x", mu[z], chol=chol[z], observed=x, dims=("obs", "feature"))
     return model
-
-
-def _plain(value: Any) -> Any:
-    """Numbers that JSON can hold."""
-    return value.tolist() if hasattr(value, "tolist") else value

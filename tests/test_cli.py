@@ -85,13 +85,13 @@ def made_up(model, *, draws, chains, rng, em, **options) -> xr.DataTree:
             "observed_data": io.observed_data(derive(model)),
         }
     )
-    name, arguments = recipe_of(model)
+    recipe = recipe_of(model)
     tree.attrs = {
         "unmix_version": unmix.__version__,
         "method": options["method"],
         "reason": "made up",
-        "model": name,
-        "model_arguments": arguments,
+        "model": recipe.name,
+        "model_arguments": recipe.arguments,
         "fingerprint": fingerprint(derive(model)),
         "z_kind": "fresh",
         "z_from_table": 1,

@@ -142,7 +142,7 @@ def test_a_catalogue_model_can_be_built_again(tmp_path, suffix, columns):
 
     x = np.random.default_rng(1).normal(size=(6, len(columns)))
     frame = pd.DataFrame(x, columns=columns, index=pd.Index([f"row {i}" for i in range(6)]))
-    model = unmix.models.gaussian(frame, components=3, weights=0.5, correlation=3.0)
+    model = unmix.models.gaussian(frame, components=3, concentration=0.5, correlation=3.0)
     save(an_em_result(), tmp_path / f"em{suffix}", model=model)
     again = load_model(load_tree(tmp_path / f"em{suffix}"))
     assert again.coords == model.coords

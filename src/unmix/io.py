@@ -115,7 +115,9 @@ def _with_recipe(tree: xr.DataTree, model: pm.Model | None) -> xr.DataTree:
     attrs = {"unmix_version": __version__, **tree.attrs}
     groups = dict(tree.to_dict())
     if model is not None and not attrs.get("model"):
-        attrs["model"], attrs["model_arguments"] = recipe_of(model)
+        recipe = recipe_of(model)
+        attrs["model"], attrs["model_arguments"] = recipe.name, recipe.arguments
+        groups |= {f"/{group}": rows for group, rows in recipe.groups().items()}
     if model is not None and "/observed_data" not in groups and attrs.get("model"):
         groups["/observed_data"] = observed_data(derive(model))
     plain = xr.DataTree.from_dict(groups)

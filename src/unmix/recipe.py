@@ -1,23 +1,99 @@
-"""Which catalogue entry a model was built from, and with what arguments.
+"""Which catalogue entry a model was built from, and with what.
 
 A saved fit carries this, so that its model can be built again from the saved rows.
 """
 
 import json
 import weakref
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pymc as pm
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
-_recipes: "weakref.WeakKeyDictionary[pm.Model, tuple[str, str]]" = weakref.WeakKeyDictionary()
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Groups of a result tree that hold what observed variables do not.
+TABLE, BY_ROW = "table", "by_row"
 
 
-def remember(model: pm.Model, name: str, arguments: dict[str, Any]) -> pm.Model:
-    """Note the catalogue entry of a model, and hand the model back."""
-    _recipes[model] = (name, json.dumps(arguments))
+@dataclass(frozen=True)
+class Recipe:
+    """How a model was made.
+
+    Attributes
+    ----------
+    name
+        Of the catalogue entry; empty for a model of the user's own.
+    arguments
+        JSON of those arguments that are the same for all rows.
+    table
+        The rows as they came, where no observed variable holds them whole: cells are missing, or
+        columns are of several types.
+    by_row
+        Arguments with one value for each row of the table, by name.
+    """
+
+    name: str = ""
+    arguments: str = "{}"
+    table: "pd.DataFrame | None" = None
+    by_row: Mapping[str, NDArray] = field(default_factory=dict)
+
+    def groups(self) -> dict[str, xr.Dataset]:
+        """What a saved fit keeps beside its observed data."""
+        found = {}
+        if self.table is not None:
+            columns = {
+                # Names may hold anything, and a variable's name may not.
+                f"column_{j}": ("obs", np.asarray(values), {"name": str(name)})
+                for j, (name, values) in enumerate(self.table.items())
+            }
+            found[TABLE] = xr.Dataset(columns, coords={"obs": self.table.index.to_numpy()})
+        if self.by_row:
+            found[BY_ROW] = xr.Dataset(
+                {name: (("row", *_more(name, v)), v) for name, v in self.by_row.items()}
+            )
+        return found
+
+
+def _more(name: str, values: NDArray) -> list[str]:
+    return [f"{name}_dim_{i}" for i in range(1, values.ndim)]
+
+
+_recipes: "weakref.WeakKeyDictionary[pm.Model, Recipe]" = weakref.WeakKeyDictionary()
+
+
+def remember(
+    model: pm.Model,
+    name: str,
+    arguments: dict[str, Any],
+    *,
+    table: "pd.DataFrame | None" = None,
+    by_row: Mapping[str, ArrayLike | None] | None = None,
+) -> pm.Model:
+    """Note the catalogue entry of a model, and hand the model back.
+
+    Parameters
+    ----------
+    model
+        What the entry made.
+    name
+        The entry.
+    arguments
+        Those that JSON can hold; arrays become lists.
+    table, by_row
+        As in `Recipe`; what is None in ``by_row`` is left out.
+    """
+    plain = {key: v.tolist() if hasattr(v, "tolist") else v for key, v in arguments.items()}
+    kept = {key: np.asarray(v) for key, v in (by_row or {}).items() if v is not None}
+    _recipes[model] = Recipe(name, json.dumps(plain), table, kept)
     return model
 
 
-def recipe_of(model: pm.Model) -> tuple[str, str]:
-    """Catalogue name and JSON arguments; both empty for a model of the user's own."""
-    return _recipes.get(model, ("", "{}"))
+def recipe_of(model: pm.Model) -> Recipe:
+    """How a model was made; with an empty name for one of the user's own."""
+    return _recipes.get(model, Recipe())

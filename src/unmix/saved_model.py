@@ -10,6 +10,7 @@ import xarray as xr
 
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
+from unmix.recipe import BY_ROW, TABLE
 
 
 def load_model(tree: xr.DataTree) -> pm.Model:
@@ -52,17 +53,29 @@ def load_model(tree: xr.DataTree) -> pm.Model:
             key: np.array(value) if isinstance(value, list) else value
             for key, value in arguments.items()
         }
-        rows = _rows(tree["observed_data"].to_dataset())
-        return CATALOGUE[name](rows, **arguments)
+        arguments |= _by_row(tree)
+        return CATALOGUE[name](_rows(tree), **arguments)
     except UnmixError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise damaged from error
 
 
-def _rows(observed: xr.Dataset) -> Any:
+def _by_row(tree: xr.DataTree) -> dict[str, Any]:
+    """Arguments with one value for each row."""
+    if BY_ROW not in tree.children:
+        return {}
+    return {str(name): v.to_numpy() for name, v in tree[BY_ROW].data_vars.items()}
+
+
+def _rows(tree: xr.DataTree) -> Any:
     """The rows as a Series or a frame with their names, as they went in."""
-    (array,) = observed.data_vars.values()
+    if TABLE in tree.children:
+        table = tree[TABLE].to_dataset()
+        frame = pd.DataFrame({j: v.to_numpy() for j, v in enumerate(table.data_vars.values())})
+        frame.columns = pd.Index([v.attrs["name"] for v in table.data_vars.values()])
+        return frame.set_index(table["obs"].to_index())
+    (array,) = tree["observed_data"].to_dataset().data_vars.values()
     if array.ndim == 1:
         return array.to_series().rename(array.attrs.get("feature", array.name))
     rows = array.transpose("obs", ...)

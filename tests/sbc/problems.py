@@ -94,7 +94,9 @@ def gaussian(x: Array, spread: float = 3.0, weights: float = 1.0) -> pm.Model:
     """The catalogue's, with priors that do not look at the data."""
     from unmix.models import gaussian
 
-    return gaussian(x, K, centre=0.0, spread=spread, scale=1.0, correlation=2.0, weights=weights)
+    return gaussian(
+        x, K, centre=0.0, spread=spread, scale=1.0, correlation=2.0, concentration=weights
+    )
 
 
 def _normal_density(theta: Theta, x: Array) -> Array:

@@ -164,7 +164,9 @@ def sample(
         chosen = "nuts"
         drawn = _draw(chosen, derivation, points, settings, store, None, kwargs)
         tree = _finish(derivation, drawn, generator, reference, store)
-    name, arguments = recipe_of(derivation.model)
+    recipe = recipe_of(derivation.model)
+    for group, rows in recipe.groups().items():
+        tree[group] = xr.DataTree(rows)
     tree.attrs = {
         "unmix_version": unmix.__version__,
         "pymc_version": pm.__version__,
@@ -173,8 +175,8 @@ def sample(
         "seed": seed,
         "z_kind": "fresh" if _always_fresh(drawn) else "dependent",
         "z_from_table": int(chosen != "pymc"),
-        "model": name,
-        "model_arguments": arguments,
+        "model": recipe.name,
+        "model_arguments": recipe.arguments,
         "fingerprint": fingerprint(derivation),
         "deterministics_left_out": ", ".join(drawn.left_out),
         "seconds": time.perf_counter() - begun,
