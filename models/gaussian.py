@@ -24,6 +24,7 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from unmix.arguments import whole
+from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
@@ -39,6 +40,7 @@ def gaussian(
     spread: Any = None,
     scale: Any = None,
     correlation: float = 2.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of normals.
 
@@ -59,6 +61,9 @@ def gaussian(
         Prior mean of ``sigma``, in units of x. By default the data's standard deviation.
     correlation
         LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
+    weights
+        How much each row counts, (obs,), 0 or more (`unmix.weigh`); the priors' scales are those
+        of the rows as they stand.
 
     Returns
     -------
@@ -107,7 +112,8 @@ def gaussian(
         "scale": scale,
         "correlation": correlation,
     }
-    return remember(model, "gaussian", arguments)
+    weigh(model, weights)
+    return remember(model, "gaussian", arguments, by_row={"weights": weights})
 
 
 def _one_feature(

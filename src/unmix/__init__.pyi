@@ -23,6 +23,7 @@ from .check import crosscheck as crosscheck
 from .derive import Derivation as Derivation
 from .derive import bayes_rule as bayes_rule
 from .derive import derive as derive
+from .derive.row_weights import weigh as weigh
 from .errors import UnmixError as UnmixError
 from .errors import UnmixWarning as UnmixWarning
 from .infer import EMResult as EMResult

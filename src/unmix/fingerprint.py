@@ -12,8 +12,10 @@ def fingerprint(derivation: Derivation) -> str:
     """Names, sizes and the log marginal likelihood at a fixed point of θ, as JSON."""
     theta = derivation.space.jittered(np.random.default_rng(0))
     total = 0.0
-    for _, joint in derivation.joint_windows(theta):
+    for rows, joint in derivation.joint_windows(theta):
         log_marginal, _ = bayes.normalise(joint)
+        if derivation.weight is not None:
+            log_marginal = derivation.weight[rows] * log_marginal
         total += float(log_marginal[np.isfinite(log_marginal)].sum())
     return json.dumps(
         {
@@ -46,7 +48,7 @@ def require_same(derivation: Derivation, stored: str) -> None:
         "parameters": "the parameters",
         "components": "the number of components",
         "observations": "the number of observations",
-        "log_marginal": "its data or its likelihood",
+        "log_marginal": "its data, their weights or its likelihood",
     }
     for key, what in words.items():
         same = (

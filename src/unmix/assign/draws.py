@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from unmix.assign.drawing import draw_z
 from unmix.assign.matching import match
 from unmix.assign.stream import reference_responsibility, stream
-from unmix.derive import Derivation
+from unmix.derive import Derivation, row_weights
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import Stack
 
@@ -70,6 +70,8 @@ def assign_draws(
         matches = match(r, reference, derivation.components.symmetry)
         permutation[block.samples] = matches.permutation
         margin[block.samples] = matches.margin
-        log_likelihood[block.samples] = block.log_marginal.sum(axis=-1)
-        concentration[block.samples] = np.square(r.mean(axis=1)).sum(axis=-1)
+        log_likelihood[block.samples] = row_weights.total(block.log_marginal, derivation.weight)
+        concentration[block.samples] = np.square(
+            row_weights.mean(r, derivation.weight, axis=1)
+        ).sum(axis=-1)
     return Assigned(z, permutation, margin, log_likelihood, concentration)

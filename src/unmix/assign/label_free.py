@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.relabel.layout import Layout
 from unmix.assign.stream import stream
-from unmix.derive import Derivation, bayes
+from unmix.derive import Derivation, bayes, row_weights
 from unmix.derive.components import Theta
 from unmix.derive.theta import Stack
 
@@ -32,10 +32,13 @@ def of_responsibilities(derivation: Derivation, stack: Stack) -> dict[str, NDArr
     """
     log_likelihood, entropy = np.empty(len(stack)), np.empty(len(stack))
     share = np.empty((len(stack), derivation.n_components))
+    weight = derivation.weight
     for block in stream(derivation, stack):
-        log_likelihood[block.samples] = block.log_marginal.sum(axis=-1)
-        entropy[block.samples] = bayes.entropy(block.responsibility).mean(axis=-1)
-        share[block.samples] = np.sort(block.responsibility.mean(axis=1), axis=-1)
+        log_likelihood[block.samples] = row_weights.total(block.log_marginal, weight)
+        entropy[block.samples] = row_weights.mean(bayes.entropy(block.responsibility), weight)
+        share[block.samples] = np.sort(
+            row_weights.mean(block.responsibility, weight, axis=1), axis=-1
+        )
     return {
         "log_likelihood": log_likelihood,
         "entropy": entropy,

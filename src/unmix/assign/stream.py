@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmix.derive import Derivation, bayes
+from unmix.derive import Derivation, bayes, row_weights
 from unmix.derive.theta import Stack
 from unmix.errors import UnmixError
 
@@ -90,7 +90,7 @@ def likeliest_draw(
     best, at, found = -np.inf, 0, None
     for part in derivation.blocks(len(picks)):
         log_marginal, r = _bayes(derivation, stack[picks[part]], True)
-        total = log_marginal.sum(axis=-1)
+        total = row_weights.total(log_marginal, derivation.weight)
         top = int(np.argmax(total))
         if found is None or total[top] > best:
             best, at, found = float(total[top]), int(picks[part][top]), r[top]

@@ -18,7 +18,7 @@ from unmix.check.dirichlet import dirichlet_identity
 from unmix.check.fresh import FreshDraws
 from unmix.check.recompute import full_stack, recompute
 from unmix.check.verdict import LEVEL, CrossCheck, Kind, TestOutcome, judge
-from unmix.derive import Derivation, derive
+from unmix.derive import Derivation, derive, row_weights
 from unmix.derive.bare import bare
 from unmix.derive.theta import Stack, stack_theta
 from unmix.errors import UnmixError
@@ -158,7 +158,9 @@ def _feed(
             r, drawn = r[new], drawn[new]
         if len(r):
             draws.update(r, drawn)
-        totals[block.samples] = block.responsibility.sum(axis=1)
+        totals[block.samples] = row_weights.total(
+            np.swapaxes(block.responsibility, 1, 2), derivation.weight
+        )
     return draws, totals
 
 

@@ -57,6 +57,8 @@ class Derivation:
         How the table was checked against the model's full log-density.
     on_new_rows
         Whether the data are not those that the model was declared on.
+    weight
+        How much each row counts, (obs,); None where each counts once (`unmix.weigh`).
     """
 
     model: pm.Model
@@ -67,6 +69,7 @@ class Derivation:
     components: Components
     verification: Verification
     on_new_rows: bool = False
+    weight: NDArray[np.float64] | None = None
 
     # -- what it is about --------------------------------------------------------------------
 
@@ -84,6 +87,11 @@ class Derivation:
     def n_obs(self) -> int:
         """Number of elements of ``z``; an observation is what has one."""
         return int(np.prod(self.table.z_shape))
+
+    @property
+    def total_weight(self) -> float:
+        """N, or the sum of the rows' weights."""
+        return float(self.n_obs if self.weight is None else self.weight.sum())
 
     @property
     def parameters(self) -> tuple[str, ...]:

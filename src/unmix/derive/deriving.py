@@ -23,6 +23,7 @@ from unmix.derive.components import Components, pair_families
 from unmix.derive.components import Theta as Values
 from unmix.derive.derivation import Derivation, Theta
 from unmix.derive.opened import freeze_data, open_model
+from unmix.derive.row_weights import weights_of
 from unmix.derive.space import Space
 from unmix.derive.support import require_possible
 from unmix.derive.symmetry import Elements, entries_unchanged, find_symmetry, generators
@@ -81,6 +82,8 @@ def _data_state(model: pm.Model) -> bytes:
         if isinstance(variable, TensorSharedVariable):
             value = np.ascontiguousarray(variable.get_value(borrow=True))
             digest.update(repr(value.shape).encode() + value.tobytes())
+    weight = weights_of(model)
+    digest.update(b"" if weight is None else weight.tobytes())
     return digest.digest()
 
 
@@ -105,7 +108,9 @@ def _derive(model: pm.Model) -> Derivation:
     z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
     table = build_table(opened, data, first, z_shape)
     bare = Components({}, {}, (), (), table.n_components)
-    derivation = Derivation(model, opened, data, space, table, bare, Verification(0, 0.0))
+    derivation = Derivation(
+        model, opened, data, space, table, bare, Verification(0, 0.0), weight=weights_of(model)
+    )
     _require_normalised(derivation, first)
     derivation = replace(derivation, verification=verify(derivation, [first, second], rng))
     return replace(derivation, components=_find_components(derivation, first, second))

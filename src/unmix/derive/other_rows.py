@@ -58,4 +58,4 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
         raise UnmixError(rows_left_behind(derivation, z_shape[0])) from error
     if not all(in_step(index, z_shape) for index in table.index.values()):
         raise UnmixError(rows_left_behind(derivation, z_shape[0]))
-    return replace(derivation, data=data, table=table, on_new_rows=True)
+    return replace(derivation, data=data, table=table, on_new_rows=True, weight=None)

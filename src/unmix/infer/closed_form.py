@@ -115,7 +115,7 @@ def _weights(objective: Objective) -> ClosedForm | None:
     name = free_weights(objective)
     if name is None:
         return None
-    return ClosedForm((name,), lambda theta, r: {name: r.mean(axis=0)})
+    return ClosedForm((name,), lambda theta, r: {name: r.sum(axis=0) / r.sum()})
 
 
 def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | None:

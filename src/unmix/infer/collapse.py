@@ -20,7 +20,7 @@ def pooled_fit(onepass: OnePass, start: Start) -> NDArray:
         with np.errstate(divide="ignore", invalid="ignore"):
             compiled.maximise_all(onepass.families)(
                 onepass.terms, np.zeros(1), params, sums.n, sums.statistics,
-                np.zeros(onepass.terms[-1, 1] + onepass.terms[-1, 2]), False, float(len(rows)),
+                np.zeros(onepass.terms[-1, 1] + onepass.terms[-1, 2]), False, float(sums.n.sum()),
             )  # fmt: skip
     # Where a discrete family has a log-probability of −inf, its component is a proper one.
     return np.where(np.isneginf(params[0]), -1e300, params[0])

@@ -138,6 +138,7 @@ def em(
         kind=kind,
         df=objective.df,
         n_obs=derivation.n_obs,
+        weight=derivation.total_weight,
         status=describe(best, table, 0 if hard else _flat(objective, best)),
         trace=best.trace,
         starts=table,

@@ -48,6 +48,8 @@ class EMResult:
         Time taken; the seed, where one was given.
     assignments
         ``"expected"``; or ``"hard"``: classification EM, whose θ does not maximise the likelihood.
+    weight
+        N: the sum of the rows' weights; the number of observations where each counts once.
     """
 
     theta: xr.Dataset
@@ -64,6 +66,7 @@ class EMResult:
     seconds: float
     seed: int | None
     assignments: Assignments = "expected"
+    weight: float | None = None
 
     @property
     def converged(self) -> bool:
@@ -80,7 +83,12 @@ class EMResult:
         """−2 ℓ + df log N, smaller is better; NaN unless maximum likelihood (Schwarz 1978)."""
         if not self._maximum_likelihood:
             return np.nan
-        return -2 * self.log_likelihood + self.df * np.log(self.n_obs)
+        return -2 * self.log_likelihood + self.df * np.log(self.total_weight)
+
+    @property
+    def total_weight(self) -> float:
+        """N: how many observations the rows count for."""
+        return float(self.n_obs) if self.weight is None else self.weight
 
     @property
     def _maximum_likelihood(self) -> bool:
@@ -98,6 +106,7 @@ class EMResult:
         lines = [
             f"EM, {self.maximised}: {self.status}",
             f"  log-likelihood {self.log_likelihood:.6f}, df {self.df}, N {self.n_obs}"
+            + ("" if self.total_weight == self.n_obs else f" of weight {self.total_weight:g}")
             + (f", AIC {self.aic:.3f}, BIC {self.bic:.3f}" if self._maximum_likelihood else "")
             + (
                 f", classification log-likelihood {self.objective:.6f}"

@@ -108,7 +108,7 @@ def run(
         if continuous and _collapsed(r, log_likelihood, peak, group):
             outcome = "collapsed"
             break
-        if r.sum(axis=0).min() < 1e-8 * len(r):
+        if objective.weighed(r).sum(axis=0).min() < 1e-8 * objective.derivation.total_weight:
             outcome = "emptied"
             break
         theta = m_step(objective, blocks, theta, r)
@@ -120,16 +120,30 @@ def run(
             outcome = "converged"
             break
     if not trace:
-        return Run(theta, -np.inf, np.zeros(0), outcome, _means(responsibility, feature))
+        return Run(
+            theta, -np.inf, np.zeros(0), outcome, _means(objective.weighed(responsibility), feature)
+        )
     if outcome in ("converged", "iteration limit"):
         try:
             value, r, _ = objective.expectation(theta)
         except IMPROPER:
-            means = _means(responsibility, feature)
+            means = _means(objective.weighed(responsibility), feature)
             return Run(proper, trace[-1], np.asarray(trace), "collapsed", means)
         if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
-            return Run(theta, value, np.append(trace, value), outcome, _means(r, feature))
-    return Run(proper, trace[-1], np.asarray(trace), outcome, _means(responsibility, feature))
+            return Run(
+                theta,
+                value,
+                np.append(trace, value),
+                outcome,
+                _means(objective.weighed(r), feature),
+            )
+    return Run(
+        proper,
+        trace[-1],
+        np.asarray(trace),
+        outcome,
+        _means(objective.weighed(responsibility), feature),
+    )
 
 
 def _means(r: NDArray, feature: NDArray) -> NDArray[np.float64]:
@@ -155,7 +169,7 @@ def m_step(
     thorough: bool = False,
 ) -> Theta:
     """Raise Q(θ; r): closed forms where proved, gradient steps on the parameters left over."""
-    theta = dict(theta)
+    theta, responsibility = dict(theta), objective.weighed(responsibility)
     done: set[str] = set()
     with np.errstate(divide="ignore", invalid="ignore"):
         for block in blocks:
@@ -236,7 +250,7 @@ def polish(objective: Objective, result: Run) -> Run:
     theta = objective.theta(found.x)
     value = objective.value(theta)
     # The gradient of a sum over rows, on parameters of order one: its rounding grows with N.
-    settled = np.max(np.abs(found.jac)) < 1e-5 * objective.derivation.n_obs
+    settled = np.max(np.abs(found.jac)) < 1e-5 * objective.derivation.total_weight
     return replace(
         result,
         theta=theta,

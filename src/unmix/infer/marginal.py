@@ -70,7 +70,12 @@ def log_marginal_density(derivation: Derivation) -> TensorVariable:
     if derivation.onepass is not None:
         total = log_marginal(derivation.onepass)
     else:
-        total = pt.logsumexp(table.log_prior + table.log_likelihood, axis=0).sum()
+        by_row = pt.logsumexp(table.log_prior + table.log_likelihood, axis=0)
+        if derivation.weight is None:
+            total = by_row.sum()
+        else:
+            counted = np.flatnonzero(derivation.weight)
+            total = (by_row[counted] * derivation.weight[counted]).sum()
     for term in others:
         total = total + term.sum()
     return total

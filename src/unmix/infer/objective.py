@@ -24,7 +24,7 @@ from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
 
-from unmix.derive import Derivation, bayes
+from unmix.derive import Derivation, bayes, row_weights
 from unmix.derive.compiling import compile_table
 from unmix.derive.theta import theta_dataset
 from unmix.errors import UnmixError
@@ -106,8 +106,13 @@ class Objective:
         stack = {name: np.asarray(theta[name])[None] for name in self.derivation.touched}
         log_prior, log_likelihood = self.derivation.log_terms(stack)
         log_marginal, responsibility = bayes.normalise(bayes.joint(log_prior, log_likelihood)[0])
-        total = float(log_marginal.sum()) + self.rest(theta)
+        total = float(row_weights.total(log_marginal, self.derivation.weight)) + self.rest(theta)
         return total, responsibility, log_likelihood[0]
+
+    def weighed(self, responsibility: NDArray) -> NDArray:
+        """Responsibilities (obs, component) times the weights of the rows, as an M-step sums."""
+        weight = self.derivation.weight
+        return responsibility if weight is None else responsibility * weight[:, None]
 
     def value(self, theta: Theta) -> float:
         """The objective at θ."""
@@ -117,7 +122,8 @@ class Objective:
         """ℓ(θ), whatever the objective."""
         stack = {name: np.asarray(theta[name])[None] for name in self.derivation.touched}
         log_marginal, _ = bayes.normalise(bayes.joint(*self.derivation.log_terms(stack)))
-        return float(log_marginal.sum()) + self.other_observed(theta)
+        summed = float(row_weights.total(log_marginal[0], self.derivation.weight))
+        return summed + self.other_observed(theta)
 
     def other_observed(self, theta: Theta) -> float:
         """Log-density of the observed variables that do not involve ``z``."""
@@ -207,7 +213,7 @@ class Objective:
         value, responsibility, _ = self.expectation(self.theta(u))
         if not np.isfinite(value):
             return -np.inf, np.zeros_like(u)
-        return value, self.expected(u, responsibility)[1]
+        return value, self.expected(u, self.weighed(responsibility))[1]
 
 
 def make_objective(

@@ -73,7 +73,7 @@ def first_theta(objective: PassObjective, start: Start) -> Theta:
     centre = np.tile(onepass.neutral(), (onepass.n_components, 1))
     for _ in range(2):
         sums = onepass.given(start.r, start.rows, centre)
-        share = onepass.n_obs / len(start.rows)
+        share = onepass.weight / sums.n.sum()
         sums = Sums(np.nan, sums.n * share, sums.statistics * share, centre)
         theta = climb(objective, theta, sums, 100)
         centre = onepass.recognised.pack(theta)[1]
@@ -100,7 +100,7 @@ def _run_by_gradient(objective: PassObjective, start: Start, rules: Rules) -> Ru
         if not np.isfinite(value):
             outcome = "collapsed" if continuous and trace else "failed"
             break
-        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.n_obs):
+        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.weight):
             outcome = "not monotone"
             break
         trace.append(value)

@@ -133,6 +133,11 @@ def sample(
     if checkpoint is not None and method not in ("gibbs", "auto"):
         raise UnmixError(f"checkpoint belongs to method='gibbs', not to {method!r}: leave it out")
     derivation = derive(model)
+    if derivation.weight is not None and method in ("gibbs", "pymc"):
+        raise UnmixError(
+            f"method='{method}' draws one z for each row, and rows with weights stand for several "
+            "or for a part of one: use method='nuts', which sums z out"
+        )
     seed = int(rng) if isinstance(rng, int | np.integer) else -1
     sampler_seed = int(generator.integers(2**31))
     points: list[dict[str, NDArray]] = []

@@ -42,7 +42,7 @@ class OnePass:
     dtype
         float64, or float32 to store (not to compute) in single precision.
     weight
-        Row weights (obs,) where chunks are not given.
+        Row weights (obs,) where chunks are not given; by default those of the derivation.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class OnePass:
         self.terms = recognised.table
         self.families = recognised.families
         if chunks is None:
+            weight = recognised.derivation.weight if weight is None else weight
             columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
             for t in recognised.terms:
                 columns[t.columns] = recognised.values(t).T

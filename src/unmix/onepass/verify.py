@@ -45,8 +45,11 @@ def require_table(derivation: Any, onepass: OnePass) -> None:
                 f"where the derived table gives {joint[i, k]:.12g}: please report the model"
             )
     total, size = 0.0, 1.0
-    for _, joint in derivation.joint_windows(theta):
+    for rows, joint in derivation.joint_windows(theta):
         log_marginal, _ = bayes.normalise(joint)
+        if derivation.weight is not None:
+            counted = derivation.weight[rows] > 0
+            log_marginal = (derivation.weight[rows] * log_marginal)[counted]
         total += float(log_marginal.sum())
         size += float(np.abs(log_marginal).sum())
     summed = onepass.run(log_w, packed).log_marginal
