@@ -87,6 +87,12 @@ def run(
     max_iterations, tolerance
         As in `unmix.em`.
     """
+
+    def means(r: NDArray) -> NDArray[np.float64]:
+        shares = objective.weighed(r)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (shares.T @ feature) / shares.sum(axis=0)
+
     theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
     trace: list[float] = []
     outcome = "iteration limit"
@@ -120,35 +126,27 @@ def run(
             outcome = "converged"
             break
     if not trace:
-        return Run(
-            theta, -np.inf, np.zeros(0), outcome, _means(objective.weighed(responsibility), feature)
-        )
+        return Run(theta, -np.inf, np.zeros(0), outcome, means(responsibility))
     if outcome in ("converged", "iteration limit"):
         try:
             value, r, _ = objective.expectation(theta)
         except IMPROPER:
-            means = _means(objective.weighed(responsibility), feature)
-            return Run(proper, trace[-1], np.asarray(trace), "collapsed", means)
+            return Run(proper, trace[-1], np.asarray(trace), "collapsed", means(responsibility))
         if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
             return Run(
                 theta,
                 value,
                 np.append(trace, value),
                 outcome,
-                _means(objective.weighed(r), feature),
+                means(r),
             )
     return Run(
         proper,
         trace[-1],
         np.asarray(trace),
         outcome,
-        _means(objective.weighed(responsibility), feature),
+        means(responsibility),
     )
-
-
-def _means(r: NDArray, feature: NDArray) -> NDArray[np.float64]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return (r.T @ feature) / r.sum(axis=0)
 
 
 def largest_change(theta: Theta, before: Theta) -> float:
