@@ -72,6 +72,13 @@ def _bayes(
         # Where θ breaks a constraint the table is asked, which says which one.
         if not np.isnan(packed).any() and onepass.recognised.sums_to_one(log_w, packed):
             return onepass.responsibilities(log_w, packed)
+    if fast and derivation.parts is not None:
+        try:
+            joint = derivation.parts.joint_stack(theta)
+        except (ValueError, AssertionError, ArithmeticError):
+            joint = np.array(np.nan)
+        if not np.isnan(joint).any():
+            return bayes.normalise(joint)
     return bayes.normalise(bayes.joint(*derivation.log_terms(theta)))
 
 

@@ -57,7 +57,7 @@ def sticky(rng: np.random.Generator, z: NDArray, share: float = 0.1) -> NDArray:
 class _Broken(Derivation):
     # The compiled pass would be held to the wrong table, and refuse it.
     recognised = "a wrong rule was asked for"
-    onepass = None
+    onepass = parts = None
 
 
 class _WeightsForgotten(_Broken):

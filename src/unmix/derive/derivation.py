@@ -32,6 +32,7 @@ from unmix.derive.verify import Verification
 if TYPE_CHECKING:
     from unmix.derive.entries import Entries
     from unmix.onepass.onepass import OnePass
+    from unmix.onepass.parts import Parts
     from unmix.onepass.terms import Recognised
 
 Theta = Mapping[str, NDArray]
@@ -171,9 +172,24 @@ class Derivation:
         require_table(self, onepass)
         return onepass
 
+    @cached_property
+    def parts(self) -> "Parts | None":
+        """The pass in parts, where rows are of a few kinds and no one pass applies; or None."""
+        from unmix.onepass.recognise import NotRecognised
+        from unmix.onepass.recognise_parts import recognise_parts
+
+        if self.onepass is not None:
+            return None
+        try:
+            return recognise_parts(self)
+        except NotRecognised:
+            return None
+
     @property
     def road(self) -> str:
         """Which road the data are taken along, and why."""
+        if self.parts is not None:
+            return f"fast, a compiled pass over the data in parts: {self.parts}"
         if isinstance(self.recognised, str):
             return f"general, NumPy over the derived table: {self.recognised}"
         families = ", ".join(dict.fromkeys(t.family.name for t in self.recognised.terms))

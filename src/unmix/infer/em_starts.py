@@ -11,6 +11,7 @@ from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_run import IMPROPER, ROUGH, Run, m_step, polish, run
 from unmix.infer.objective import Objective
 from unmix.infer.packed_em import Rules
+from unmix.infer.parts_objective import PartsObjective
 from unmix.infer.pass_em import run_on_pass, set_aside
 from unmix.infer.pass_objective import PassObjective
 from unmix.infer.progress import progress_bar
@@ -39,6 +40,10 @@ def on_the_road(
     derivation = objective.derivation
     onepass = derivation.onepass
     if onepass is None:
+        if derivation.parts is not None and storage == "float64" and threads is None:
+            return PartsObjective(
+                derivation, objective.kind, objective.free, objective.held, derivation.parts
+            )
         if storage != "float64" or threads is not None:
             raise UnmixError(
                 f"storage and threads belong to the fast road, which this model does not take "

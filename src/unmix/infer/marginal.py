@@ -23,7 +23,7 @@ from pytensor.tensor.variable import TensorVariable
 from unmix.derive import Derivation
 from unmix.derive.compiling import compile_table
 from unmix.infer.whiten import Whitening
-from unmix.onepass.op import log_marginal
+from unmix.onepass.op import log_marginal, log_marginal_of_parts
 
 # The one free variable of the model.
 FLAT = "position"
@@ -69,6 +69,8 @@ def log_marginal_density(derivation: Derivation) -> TensorVariable:
         others = vectorize_graph(others, derivation.data)
     if derivation.onepass is not None:
         total = log_marginal(derivation.onepass)
+    elif derivation.parts is not None:
+        total = log_marginal_of_parts(derivation.parts)
     else:
         by_row = pt.logsumexp(table.log_prior + table.log_likelihood, axis=0)
         if derivation.weight is None:

@@ -109,7 +109,7 @@ def compile_nuts(derivation: Derivation, marginal: Marginal, points: list[Theta]
 
 def whitening_at(derivation: Derivation, point: Theta) -> Whitening | None:
     """Whitening by the observed information near a point, where a pass makes it cheap."""
-    if derivation.onepass is None:
+    if derivation.onepass is None and derivation.parts is None:
         return None
     start = flatten(derivation, point)
     if len(start) > MOST_DIMENSIONS:

@@ -17,17 +17,24 @@ from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from unmix.onepass import compiled
-from unmix.onepass.block import EXPECTED, FIRST
+from unmix.onepass.block import EXPECTED
+from unmix.onepass.chunks import Chunk
 from unmix.onepass.kernel import pass_rows
 from unmix.onepass.onepass import OnePass
+from unmix.onepass.parts import Parts
 from unmix.onepass.sources import digest
+from unmix.onepass.terms import Recognised
 from unmix.onepass.variant import Families
 
 Graph = Any
 
 
 class PassOp(Op):
-    """(log_w, packed, terms, x, centre, weight) → (log marginal, n, statistics), in one pass.
+    """(log_w, packed, terms, x, centre, weight, bounds) → (log marginal, n, statistics), one pass.
+
+    Rows ``bounds[g]`` to ``bounds[g + 1]`` have the weights ``log_w[g]`` and the parameters
+    ``packed[g]``, or ``packed[0]`` where there is only that; ``n`` (kind, component) and
+    ``statistics`` (kind or 1, component, statistic) are summed for each.
 
     Parameters
     ----------
@@ -53,20 +60,22 @@ class PassOp(Op):
     def make_node(self, *inputs: Graph) -> Apply:
         """Typed inputs and outputs."""
         inputs = tuple(pt.as_tensor(v) for v in inputs)
-        outputs = [pt.dscalar(), pt.dvector(), pt.dmatrix()]
+        outputs = [pt.dscalar(), pt.dmatrix(), pt.dtensor3()]
         return Apply(self, list(inputs), outputs)
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """One serial pass: chains run side by side."""
-        log_w, packed, table, x, centre, weight = (np.ascontiguousarray(v) for v in inputs)
-        n = np.zeros(len(log_w))
-        statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
-        outputs[0][0] = np.asarray(
-            compiled.pass_rows(self.families)(
-                0, np.uint64(0), table, x, centre, weight,
-                log_w, packed, n, statistics, np.zeros(0, np.uint8), 0, x.shape[1],
-            )
-        )  # fmt: skip
+        log_w, packed, table, x, centre, weight, bounds = (np.ascontiguousarray(v) for v in inputs)
+        n = np.zeros(log_w.shape)
+        statistics = np.zeros((*packed.shape[:2], table[-1, 5] + table[-1, 6]))
+        kernel, total, none = compiled.pass_rows(self.families), 0.0, np.zeros(0, np.uint8)
+        for g in range(len(log_w)):
+            p = g if len(packed) > 1 else 0
+            total += kernel(
+                0, np.uint64(0), table, x, centre, weight, log_w[g], packed[p], n[g],
+                statistics[p], none, int(bounds[g]), int(bounds[g + 1]),
+            )  # fmt: skip
+        outputs[0][0] = np.asarray(total)
         outputs[1][0], outputs[2][0] = n, statistics
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Graph]:
@@ -87,14 +96,18 @@ class PassOp(Op):
 def _one_pass(families: Families) -> Any:
     """The pass inside code that PyTensor compiles with Numba; serial: chains run side by side."""
 
-    def one_pass(log_w, packed, table, x, centre, weight):  # type: ignore[no-untyped-def]
-        n = np.zeros(len(log_w))
-        statistics = np.zeros((len(log_w), table[-1, 5] + table[-1, 6]))
-        log_marginal = pass_rows(
-            families, EXPECTED, np.uint64(0), table, x, centre, weight,
-            np.ascontiguousarray(log_w), np.ascontiguousarray(packed), n, statistics,
-            np.zeros(0, np.uint8), FIRST, x.shape[1],
-        )  # fmt: skip
+    def one_pass(log_w, packed, table, x, centre, weight, bounds):  # type: ignore[no-untyped-def]
+        log_w, packed = np.ascontiguousarray(log_w), np.ascontiguousarray(packed)
+        n = np.zeros(log_w.shape)
+        kinds, k, _ = packed.shape
+        statistics = np.zeros((kinds, k, table[-1, 5] + table[-1, 6]))
+        log_marginal = 0.0
+        for g in range(len(log_w)):
+            p = g if kinds > 1 else 0
+            log_marginal += pass_rows(
+                families, EXPECTED, np.uint64(0), table, x, centre, weight, log_w[g], packed[p],
+                n[g], statistics[p], np.zeros(0, np.uint8), bounds[g], bounds[g + 1],
+            )  # fmt: skip
         return np.asarray(log_marginal), n, statistics
 
     return one_pass
@@ -113,15 +126,44 @@ def log_marginal(onepass: OnePass) -> Graph:
 
     def expected(log_w: Graph, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
         prior = pt.switch(pt.gt(n, 0), n * pt.switch(pt.gt(n, 0), log_w, 0.0), 0.0).sum()
-        # What the statistics are about is held; only the parameters themselves are moved.
-        held = pytensor.gradient.disconnected_grad(centre)
-        return prior + recognised.expected(packed, n, statistics, held)
+        return prior + recognised.expected(packed[0], n[0], statistics[0], centre[0])
 
-    op = PassOp(expected, onepass.families)
+    op = PassOp(_held(expected), onepass.families)
     total = pt.constant(onepass.log_base)
     for chunk in onepass.chunks:
-        # Shared, not constant, so that neither data nor terms are part of what is compiled.
-        arrays = (recognised.table, chunk.x, chunk.centre, chunk.weight)
-        data = [pytensor.shared(v, borrow=True) for v in arrays]
-        total = total + op(recognised.log_w, recognised.packed, *data)[0]
+        data = _shared(recognised, chunk, [0, len(chunk)])
+        total = total + op(recognised.log_w[None], recognised.packed[None], *data)[0]
     return total
+
+
+def log_marginal_of_parts(parts: Parts) -> Graph:
+    """The same for a pass in parts."""
+    recognised, chunk = parts.recognised, parts.chunk
+    op = PassOp(_held(parts.expected), parts.families)
+    total = op(recognised.log_w, recognised.packed, *_shared(recognised, chunk, parts.bounds))[0]
+    if parts.log_base is not None:
+        weight = chunk.weight
+        total = total + float(parts.log_base @ weight if len(weight) else parts.log_base.sum())
+    return total
+
+
+def _held(expected: Any) -> Any:
+    """What the statistics are about is held; only the parameters themselves are moved."""
+
+    def held(log_w: Graph, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
+        centre = pytensor.gradient.disconnected_grad(centre)
+        return expected(log_w, packed, n, statistics, centre)
+
+    return held
+
+
+def _shared(recognised: Recognised, chunk: Chunk, bounds: Any) -> list[Graph]:
+    """Shared, not constant, so that neither data nor terms are part of what is compiled."""
+    arrays = (
+        recognised.table,
+        chunk.x,
+        chunk.centre,
+        chunk.weight,
+        np.asarray(bounds, dtype=np.int64),
+    )
+    return [pytensor.shared(v, borrow=True) for v in arrays]

@@ -54,7 +54,7 @@ def recognise(derivation: Derivation) -> Recognised:
             kind = "a potential" if name not in by_name else "a further latent"
             raise NotRecognised(f"{name!r} is {kind} that depends on {opened.latent.name!r}")
         rv = by_name[name]
-        family = _family(rv, name)
+        family = family_of(rv, name)
         if not in_step(table.index[name], table.z_shape):
             raise NotRecognised(f"rows of {name!r} do not follow {opened.latent.name!r} one by one")
         x = np.asarray(derivation.data[opened.observed[name]].data)
@@ -78,7 +78,8 @@ def recognise(derivation: Derivation) -> Recognised:
     return Recognised(derivation, tuple(terms), log_w, pt.concatenate(packed, axis=1))
 
 
-def _family(rv: Graph, name: str) -> Family:
+def family_of(rv: Graph, name: str) -> Family:
+    """The family of an observed variable, or `NotRecognised`."""
     for family in FAMILIES:
         if rv.owner is not None and isinstance(rv.owner.op, family.op):
             return family
