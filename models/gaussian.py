@@ -24,10 +24,13 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from unmix.arguments import whole
+from unmix.derive.present import note_present
 from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
+
+from .missing import Cells  # noqa: TID251
 
 
 def gaussian(
@@ -77,7 +80,7 @@ def gaussian(
         For cells that are not finite numbers, a constant column, or a number of components that
         the rows cannot carry.
     """
-    rows = as_rows(x)
+    rows = as_rows(x, missing=True)
     components = whole("components", components)
     if components > len(rows.values):
         raise UnmixError(
@@ -87,10 +90,10 @@ def gaussian(
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
     values = rows.values
-    low, high = values.min(axis=0), values.max(axis=0)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     centre = (low + high) / 2 if centre is None else centre
     spread = high - low if spread is None else spread
-    scale = values.std(axis=0) if scale is None else scale
+    scale = np.nanstd(values, axis=0) if scale is None else scale
 
     # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
     numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
@@ -132,7 +135,12 @@ def _one_feature(
         mu = pm.Normal("mu", centre, spread, dims="component")
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims="component")
         z = pm.Categorical("z", w, dims="obs")
-        pm.Normal("x", mu[z], sigma[z], observed=x, dims="obs")
+        if np.isfinite(x).all():
+            pm.Normal("x", mu[z], sigma[z], observed=x, dims="obs")
+        else:
+            c = Cells(x)
+            pm.Normal("x", c.mean(mu[z]), c.scale(sigma[z]), observed=c.filled, dims="obs")
+            note_present(model, "x", c.there)
     return model
 
 
@@ -155,7 +163,30 @@ def _features(
         sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", "feature"))
         z = pm.Categorical("z", w, dims="obs")
         if covariance == "diagonal":
-            pm.Normal("x", mu[z], sigma[z], observed=x, dims=("obs", "feature"))
+            if np.isfinite(x).all():
+                pm.Normal("x", mu[z], sigma[z], observed=x, dims=("obs", "feature"))
+            else:
+                c = Cells(x)
+                pm.Normal(
+                    "x",
+                    c.mean(mu[z]),
+                    c.scale(sigma[z]),
+                    observed=c.filled,
+                    dims=("obs", "feature"),
+                )
+                note_present(model, "x", c.there)
+        elif not np.isfinite(x).all():
+            corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
+            chol = sigma[..., None] * corr
+            c = Cells(x)
+            pm.MvNormal(
+                "x",
+                c.mean(mu[z]),
+                c.covariance(chol @ chol.mT, z),
+                observed=c.filled,
+                dims=("obs", "feature"),
+            )
+            note_present(model, "x", c.there)
         else:
             corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
             chol = sigma[..., None] * corr

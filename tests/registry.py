@@ -32,7 +32,9 @@ class Case:
     em
         Whether maximum likelihood by EM has a meaning for it.
     road
-        ``"fast"`` where the pass over the data applies, else why it does not.
+        ``"fast"`` where one pass over the data applies, else why it does not.
+    kinds
+        Of rows, where the data are then passed over in parts; 0 where not.
     """
 
     build: Callable[[], pm.Model]
@@ -44,6 +46,7 @@ class Case:
     em: bool = True
     em_left_out: tuple[str, ...] = field(default=())
     road: str = "fast"
+    kinds: int = 0
 
 
 CASES: dict[str, Case] = {}
@@ -220,7 +223,7 @@ def weights_per_row():
     return model
 
 
-@case(2, 12, {"w": 1, "mu": 0}, road="the weights of 'z' depend on the row")
+@case(2, 12, {"w": 1, "mu": 0}, road="the weights of 'z' depend on the row", kinds=3)
 def weights_per_group():
     group = np.repeat([0, 1, 2], 4)
     with pm.Model() as model:
@@ -682,6 +685,53 @@ def rectangular_assignment_with_features():
         z = pm.Categorical("z", w, shape=(3, 4))
         pm.Normal("x", mu[z], 1.0, observed=_plane(n=12, d=3).reshape(3, 4, 3))
     return model
+
+
+@case(2, 14, {"w": 0, "mu": 1, "sigma": 0}, road="the parameters of 'x' depend on the row", kinds=2)
+def means_per_group():
+    group = np.tile([0, 1], 7)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=(2, 2))
+        sigma = pm.Gamma("sigma", 2, 1, shape=2)
+        z = pm.Categorical("z", w, shape=14)
+        pm.Normal("x", mu[group, z], sigma[z], observed=_line(n=14))
+    return model
+
+
+@case(2, 15, {"w": 1, "rate": 0}, road="the weights of 'z' depend on the row", kinds=4)
+def counts_in_groups_of_unequal_size():
+    group = np.array([2] + [0] * 4 + [3] * 4 + [1] * 3 + [0] * 3)
+    with pm.Model() as model:
+        c, w0 = pm.Gamma("c", 2, 1), pm.Dirichlet("w0", [1, 1])
+        w = pm.Dirichlet("w", c * w0, shape=(4, 2))
+        rate = pm.Gamma("rate", 2, 0.5, shape=2)
+        z = pm.Categorical("z", w[group], shape=15)
+        pm.Poisson("x", rate[z], observed=np.random.default_rng(21).poisson(3, 15))
+    return model
+
+
+def _holes(n=16):
+    x = _plane(n=n, d=3, seed=22)
+    x[[1, 4, 4, 9], [0, 0, 2, 1]] = np.nan
+    x[6] = np.nan  # a row of which nothing is known
+    return x
+
+
+@case(2, 16, {"w": 0, "mu": 0, "sigma": 0}, road="the parameters of 'x' depend on the row", kinds=5)
+def missing_cells_of_independent_features():
+    return unmix.models.gaussian(_holes(), 2, covariance="diagonal")
+
+
+@case(
+    2,
+    16,
+    {"w": 0, "mu": 0, "sigma": 0, "corr": 0},
+    road="the parameters of 'x' depend on the row",
+    kinds=5,
+)
+def missing_cells():
+    return unmix.models.gaussian(_holes(), 2)
 
 
 @lru_cache

@@ -48,7 +48,9 @@ def test_recognised_or_why_not(name):
     else:
         assert derivation.recognised == CASES[name].road
         assert derivation.onepass is None
-        assert derivation.road == f"general, NumPy over the derived table: {CASES[name].road}"
+        kinds = CASES[name].kinds
+        assert kinds == (0 if derivation.parts is None else derivation.parts.n_kinds)
+        assert derivation.road.endswith(f"for {kinds} kinds of rows" if kinds else CASES[name].road)
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])

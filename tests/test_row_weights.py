@@ -5,6 +5,7 @@ import pymc as pm
 import pytest
 
 import unmix
+from unmix import io
 from unmix.derive import derive
 from unmix.infer.marginal import compile_log_density, flatten
 
@@ -97,8 +98,8 @@ def test_a_fit_knows_its_weights(pairs, rows, tmp_path):
     model = pairs["fast"][0]
     em = unmix.em(model, starts=2, rng=1)
     path = unmix.save(em, tmp_path / "em.nc", model=model)
-    tree = unmix.io.load_tree(path)
-    again = unmix.io.load_model(tree)
+    tree = io.load_tree(path)
+    again = io.load_model(tree)
     np.testing.assert_array_equal(derive(again).weight, rows[1])
     assert unmix.load(path).bic == em.bic
 

@@ -28,7 +28,7 @@ class Rows:
     labels: NDArray
 
 
-def as_rows(x: Any, *, name: str = "x") -> Rows:
+def as_rows(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     """Check rows and take them apart.
 
     Parameters
@@ -37,11 +37,14 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
         Array of shape (obs,) or (obs, feature), pandas Series or DataFrame, or a sequence.
     name
         What to call the data in errors.
+    missing
+        Whether cells may be missing (NaN, None, ``pandas.NA``); they are NaN in what is returned.
 
     Raises
     ------
     UnmixError
-        For text, missing or infinite cells, a constant column, duplicate column names, no rows.
+        For text, missing or infinite cells, a column without any cell, a constant column,
+        duplicate column names, no rows.
         The sentence names the first such column and row.
     """
     labels, features = None, None
@@ -55,11 +58,11 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
             for column in x.columns:
                 _require_numeric(x[column].to_numpy(), str(column))
         x = x.to_numpy()
-    values = np.asarray(x)
+    values = np.asarray(np.ma.filled(x, np.nan) if missing and np.ma.isMA(x) else x)
     if values.ndim not in (1, 2):
         raise UnmixError(f"{name} has {values.ndim} dims: give rows, as (obs,) or (obs, feature)")
     _require_numeric(values, name)
-    values = values.astype(np.float64)
+    values = _as_floats(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.shape[0] == 0 or values.size == 0:
@@ -68,7 +71,7 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
     if features is None:
         features = (name,) if d == 1 else tuple(f"{name}{j}" for j in range(d))
     columns = values.reshape(len(values), d)
-    bad = np.argwhere(~np.isfinite(columns))
+    bad = np.argwhere(np.isinf(columns) if missing else ~np.isfinite(columns))
     if len(bad):
         i, j = (int(v) for v in bad[0])
         row = labels[i] if labels is not None else i
@@ -78,9 +81,12 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
             "the cell"
         )
     for j, feature in enumerate(features):
-        if len(columns) > 1 and np.ptp(columns[:, j]) == 0:
+        there = columns[~np.isnan(columns[:, j]), j]
+        if not len(there):
+            raise UnmixError(f"column {feature!r} has no cell that is there: leave it out")
+        if len(columns) > 1 and np.ptp(there) == 0:
             raise UnmixError(
-                f"column {feature!r} is constant ({columns[0, j]:g} in every row), so it tells no "
+                f"column {feature!r} is constant ({there[0]:g} in every row), so it tells no "
                 "component from another: leave it out"
             )
     if labels is None or (labels.dtype.kind not in "iuUSO"):
@@ -88,10 +94,21 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
     return Rows(values, features, labels)
 
 
+def _as_floats(values: NDArray) -> NDArray[np.float64]:
+    """Numbers; what pandas and Python call missing is NaN."""
+    if values.dtype.kind == "O":
+        from pandas import isna  # here, because objects are rare and pandas takes a while to load
+
+        values = np.where(isna(values), np.nan, values)
+    return values.astype(np.float64)
+
+
 def _require_numeric(values: NDArray, name: str) -> None:
     if values.dtype.kind in "biuf":
         return
     for i, cell in enumerate(values.ravel()):
+        if cell is None or type(cell).__name__ == "NAType":
+            continue
         try:
             float(cell)
         except (TypeError, ValueError):

@@ -12,6 +12,7 @@ from unmix.derive.deriving import derive
 from unmix.derive.follow import in_step
 from unmix.derive.newdata import as_rows_by_name, rows_left_behind, rows_of
 from unmix.derive.opened import freeze_data
+from unmix.derive.present import has_missing
 from unmix.derive.table import build_table
 from unmix.errors import UnmixError
 
@@ -48,6 +49,11 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     UnmixError
         If a name is unknown or the number of rows cannot be told.
     """
+    if has_missing(derivation.model):
+        raise UnmixError(
+            "the model was declared on rows with missing cells, and which those are is part of it: "
+            "build a second model on the new rows and pass that, as in new=unmix.models.gaussian(…)"
+        )
     new = as_rows_by_name(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)

@@ -40,6 +40,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
 from unmix.derive.follow import in_step
+from unmix.infer.missing_normals import missing_normals
 from unmix.infer.objective import Objective
 
 Theta = dict[str, NDArray]
@@ -77,6 +78,9 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         if len(z_shape) != 1 or not in_step(index, z_shape):
             continue
         x = np.asarray(derivation.data[derivation.opened.observed[rv.name]].data, dtype=float)
+        missing = missing_normals(objective, rv.name, x)
+        if missing is not None:
+            found.append(ClosedForm(missing.names, missing.step))
         for family, rule in _FAMILIES.items():
             if isinstance(rv.owner.op, family):
                 found.append(rule(objective, rv, x))

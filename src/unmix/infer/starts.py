@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from unmix.derive import Derivation
 from unmix.derive.by_rows import ByRows
+from unmix.derive.present import rows_filled
 
 # A start looks at no more rows than this: it only has to find the hill.
 ENOUGH = 10_000
@@ -77,7 +78,7 @@ def observed_features(derivation: Derivation) -> NDArray:
         value = derivation.opened.observed.get(name)
         if value is None:
             continue
-        x = np.asarray(derivation.data[value].data, dtype=float)
+        x = rows_filled(derivation, name).astype(float)
         if index.shape != x.shape:
             if x.ndim == index.ndim + 1 and x.shape[:-1] == index.shape:
                 index = np.broadcast_to(index[..., None], x.shape)

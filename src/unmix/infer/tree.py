@@ -8,6 +8,7 @@ from unmix.assign.draws import Assigned
 from unmix.assign.identity import identity
 from unmix.derive import Derivation
 from unmix.derive.latent import z_dtype
+from unmix.derive.present import rows_shown
 
 
 def result_tree(
@@ -53,8 +54,8 @@ def result_tree(
 def observed_data(derivation: Derivation) -> xr.Dataset:
     """The rows that the model was declared on, with the model's dims."""
     variables, coords = {}, {}
-    for name, value in derivation.opened.observed.items():
-        array = np.asarray(derivation.data[value].data)
+    for name in derivation.opened.observed:
+        array = rows_shown(derivation, name)
         declared = derivation.model.named_vars_to_dims.get(name) or (None,) * array.ndim
         dims = tuple(d if d is not None else f"{name}_dim_{i}" for i, d in enumerate(declared))
         variables[name] = (dims, array)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, derive
+from unmix.derive.present import rows_shown
 from unmix.errors import UnmixError
 from unmix.show.canvas import text
 from unmix.show.line_figure import line_figure
@@ -89,7 +90,7 @@ def observed_rows(
             f"the model has {len(observed)}: draw this one by hand"
         )
     name = observed[0]
-    rows = np.asarray(derivation.data[opened.observed[name]].eval())
+    rows = rows_shown(derivation, name)
     if rows.ndim not in (1, 2) or len(rows) != derivation.n_obs:
         raise UnmixError(
             f"the figure needs one row of {name!r} for each observation and it has shape "

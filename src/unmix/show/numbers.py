@@ -60,6 +60,8 @@ def log_number(value: float) -> str:
 def datum(value: Any) -> str:
     """One cell of the data."""
     if isinstance(value, float):
+        if math.isnan(value):
+            return "missing"
         return f"{value:.6g}".replace("-", "−")
     return plain(value)
 

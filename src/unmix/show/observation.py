@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from unmix.derive import Derivation
+from unmix.derive.present import rows_shown
 from unmix.errors import UnmixError
 from unmix.printable import printable
 from unmix.show.numbers import datum, plain
@@ -95,11 +96,11 @@ def data_of(derivation: Derivation, row: int) -> tuple[tuple[str, str], ...]:
 def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
     opened = derivation.opened
     carried = set()  # pm.Data that an observed variable already shows
-    for name, value in opened.observed.items():
+    for name in opened.observed:
         index = derivation.table.index.get(name)
         if index is None:
             continue
-        data = np.asarray(derivation.data[value].eval())
+        data = rows_shown(derivation, name)
         carried |= {
             n for n, v in opened.shared_data.items() if opened.depends_on(opened.data[name], v)
         }

@@ -25,6 +25,7 @@ from unmix.assign.stream import draw_responsibility, likeliest_draw, stream
 from unmix.derive import Derivation
 from unmix.derive.components import Components, Theta
 from unmix.derive.latent import z_dtype
+from unmix.derive.present import rows_filled
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
@@ -192,4 +193,4 @@ def observed(derivation: Derivation) -> NDArray:
             "method 'data' needs one table of numbers and the model has "
             f"{len(names)} observed variables: give data="
         )
-    return np.asarray(derivation.data[derivation.opened.observed[names[0]]].data)
+    return rows_filled(derivation, names[0])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unmix.assign.table.tail import Simulate
 from unmix.derive import Derivation, bayes
 from unmix.derive.compiling import TABLE_MODE
+from unmix.derive.present import present_in
 from unmix.derive.theta import Stack
 
 
@@ -107,6 +108,10 @@ def from_model(derivation: Derivation, stack: Stack) -> Simulate:
                 name: np.asarray(v, dtype=derivation.entries.data[name].dtype)
                 for name, v in zip(names, rows, strict=True)
             }
+            for name in names:  # a cell that is missing stays so
+                there = present_in(derivation.model, name)
+                if there is not None:
+                    data[name] = np.where(there, data[name], 0)
             one = {name: value[None] for name, value in theta.items()}
             found.append(
                 bayes.normalise(bayes.joint(*derivation.entries.log_terms(one, data)))[0][0]

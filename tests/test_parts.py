@@ -1,0 +1,97 @@
+"""The pass in parts: against the general road, for every model of the registry that takes it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+import pytest
+from registry import CASES, derived
+
+import unmix
+from unmix.derive import bayes
+from unmix.infer.em_starts import run_starts
+from unmix.infer.objective import make_objective
+from unmix.infer.packed_em import Rules
+from unmix.infer.parts_objective import PartsObjective
+from unmix.infer.starts import find_starts
+from unmix.onepass.op import log_marginal_of_parts
+
+PARTED = [name for name, case in CASES.items() if case.kinds]
+EPS = np.finfo(float).eps
+
+
+@pytest.fixture(params=PARTED, scope="module")
+def derivation(request):
+    return derived(request.param)
+
+
+def draws_of(derivation, number=3, seed=5):
+    rng = np.random.default_rng(seed)
+    points = [derivation.space.jittered(rng) for _ in range(number)]
+    return {name: np.stack([p[name] for p in points]) for name in points[0]}
+
+
+def test_joint_is_the_derived_table(derivation):
+    theta = draws_of(derivation)
+    right = bayes.joint(*derivation.log_terms(theta))
+    found = derivation.parts.joint_stack(theta)
+    # Some ten operations on terms of this size; a triangular solve of three columns at most.
+    size = 1.0 + np.abs(right).max()
+    np.testing.assert_allclose(found, right, atol=100 * EPS * size, rtol=0)
+
+
+def test_density_and_gradient_are_those_of_the_table(derivation):
+    table, theta = derivation.table, list(derivation.opened.theta.values())
+    graphs = [
+        log_marginal_of_parts(derivation.parts),
+        pt.logsumexp(table.log_prior + table.log_likelihood, axis=0).sum(),
+    ]
+    touched = [derivation.opened.theta[name] for name in derivation.touched]
+    slopes = [g for graph in graphs for g in pytensor.grad(graph, touched)]
+    compiled = pytensor.function(theta, [*graphs, *slopes], mode="FAST_COMPILE")
+    point = derivation.space.jittered(np.random.default_rng(6))
+    one, other, *slopes = compiled(*(point[name] for name in derivation.opened.theta))
+    assert one == pytest.approx(float(other), rel=1e-12)
+    half = len(slopes) // 2
+    for found, right in zip(slopes[:half], slopes[half:], strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9)
+
+
+def test_em_ends_where_the_general_road_does(derivation):
+    """From the same start: the same maximum, whoever takes the sums."""
+    general = make_objective(derivation, "likelihood", None)
+    parted = PartsObjective(derivation, general.kind, general.free, general.held, derivation.parts)
+    starts = list(find_starts(derivation, 1, np.random.default_rng(3)))
+    rules = Rules(200, 1e-7, 0.0, True)
+    one, other = (run_starts(o, starts, 1, rules, False)[0] for o in (parted, general))
+    assert one.outcome == other.outcome
+    if one.outcome == "converged":
+        # BFGS stops where the gradient is 1e-8: the objective is flat to its square.
+        assert one.objective == pytest.approx(other.objective, rel=1e-8)
+    assert np.all(np.diff(one.trace) >= -1e-11 * (1 + np.abs(one.trace[1:])))
+
+
+def test_weights_of_rows_are_counted_in_parts():
+    derivation = derived("weights_per_group")
+    weight = np.arange(12.0) % 3
+    weighted = replace(derivation, weight=weight)
+    theta = {n: np.asarray(v) for n, v in weighted.space.jittered(np.random.default_rng(4)).items()}
+    right = derivation.bayes({n: v[None] for n, v in theta.items()}).log_marginal[0] @ weight
+    graph = log_marginal_of_parts(weighted.parts)
+    inputs = list(weighted.opened.theta.values())
+    found = pytensor.function(inputs, graph, mode="FAST_COMPILE", on_unused_input="ignore")(
+        *(theta[n] for n in weighted.opened.theta)
+    )
+    assert found == pytest.approx(right, rel=1e-12)
+
+
+def test_responsibilities_go_the_same_road(derivation):
+    theta = draws_of(derivation)
+    draws = {n: v[None] for n, v in theta.items()}
+    if not derivation.components.symmetric:
+        pytest.skip("components of this model are not exchangeable")
+    raw = unmix.bayes_rule(derivation.model, draws)["responsibility"]
+    np.testing.assert_allclose(
+        bayes.normalise(derivation.parts.joint_stack(theta))[1], raw.to_numpy()[0], atol=1e-10
+    )
