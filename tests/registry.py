@@ -468,6 +468,7 @@ def one_observation():
     {"w0": 0, "w": 1, "mu": 0},
     em_left_out=("w0", "c"),
     road="the weights of 'z' depend on the row",
+    kinds=3,
 )
 def partially_pooled_weights():
     group = np.repeat([0, 1, 2], 4)
