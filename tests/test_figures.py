@@ -487,8 +487,10 @@ def test_traces_are_arvizs_own_and_hold_the_draws(draws):
         for k in (0, 1):
             chain = tree["posterior"][name][0, :, k].to_numpy()
             assert any(len(s) == len(chain) and np.array_equal(s, chain) for s in series)
-    labels = {axes.get_ylabel().replace("\n", "") for axes in figure.axes}
+    labels = {axes.get_ylabel().replace("\n", "") for axes in figure.axes[::2]}  # of each row
     assert {"w[0]", "mu[1]", "sigma[0]"} <= labels
+    assert [a.get_title(loc="left") != "" for a in figure.axes] == [True, True] + [False] * 10
+    assert figure.axes[-1].get_xlabel() == "draw"
 
 
 def test_figures_are_listed_before_they_are_loaded():
