@@ -528,6 +528,24 @@ def test_names_of_changed_rows_are_not_written_over_each_other():
     assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
+def test_rows_side_by_side_are_named_and_what_is_unknown_is_not_drawn():
+    result = comparison()
+    result.rows["changed"] = ("obs", np.isin(np.arange(40), [0, 1]))
+    for name, first in (("plug_in", [0.4, 0.9]), ("averaged", [0.7, 0.7])):
+        values = np.tile([0.99, 0.01], (40, 1))
+        values[:2] = np.transpose([first, np.subtract(1, first)])
+        result.rows[name] = (("obs", "component"), values)
+    result.parameters["mode"] = np.nan
+    figure = em_against_mcmc(result)
+    named = [t.get_text() for t in figure.axes[0].texts if hasattr(t, "arrow_patch")]
+    assert len(named) == 2  # of one height, and far enough apart
+    assert "posterior mode" not in [t.get_text() for t in figure.legends[0].get_texts()]
+    result.parameters["mean"] = np.nan
+    figure = em_against_mcmc(result)
+    (axes,) = figure.axes  # no empty panel beside
+    assert "not shown" in axes.texts[-1].get_text()
+
+
 def test_no_power_of_ten_stands_over_the_words_of_two_roads(draws):
     _, _, r, z = draws
     table = both_roads(r, z)
