@@ -487,8 +487,10 @@ def test_traces_are_arvizs_own_and_hold_the_draws(draws):
         for k in (0, 1):
             chain = tree["posterior"][name][0, :, k].to_numpy()
             assert any(len(s) == len(chain) and np.array_equal(s, chain) for s in series)
-    labels = {axes.get_ylabel().replace("\n", "") for axes in figure.axes}
+    labels = {axes.get_ylabel().replace("\n", "") for axes in figure.axes[::2]}  # of each row
     assert {"w[0]", "mu[1]", "sigma[0]"} <= labels
+    assert [a.get_title(loc="left") != "" for a in figure.axes] == [True, True] + [False] * 10
+    assert figure.axes[-1].get_xlabel() == "draw"
 
 
 def test_figures_are_listed_before_they_are_loaded():
@@ -524,6 +526,24 @@ def test_names_of_changed_rows_are_not_written_over_each_other():
     boxes = [t.get_window_extent() for t in figure.axes[0].texts if hasattr(t, "arrow_patch")]
     assert len(boxes) >= 2
     assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+def test_rows_side_by_side_are_named_and_what_is_unknown_is_not_drawn():
+    result = comparison()
+    result.rows["changed"] = ("obs", np.isin(np.arange(40), [0, 1]))
+    for name, first in (("plug_in", [0.4, 0.9]), ("averaged", [0.7, 0.7])):
+        values = np.tile([0.99, 0.01], (40, 1))
+        values[:2] = np.transpose([first, np.subtract(1, first)])
+        result.rows[name] = (("obs", "component"), values)
+    result.parameters["mode"] = np.nan
+    figure = em_against_mcmc(result)
+    named = [t.get_text() for t in figure.axes[0].texts if hasattr(t, "arrow_patch")]
+    assert len(named) == 2  # of one height, and far enough apart
+    assert "posterior mode" not in [t.get_text() for t in figure.legends[0].get_texts()]
+    result.parameters["mean"] = np.nan
+    figure = em_against_mcmc(result)
+    (axes,) = figure.axes  # no empty panel beside
+    assert "not shown" in axes.texts[-1].get_text()
 
 
 def test_no_power_of_ten_stands_over_the_words_of_two_roads(draws):

@@ -90,6 +90,20 @@ def test_counts_are_whole():
         )
 
 
+def test_counts_that_pymc_would_cut_to_whole_ones_are_refused():
+    given = np.array([0.0, 4, 2, 7, 1, 12])
+    with pm.Model(coords={"obs": list("abcdef")}) as model:
+        counts = pm.Data("counts", given, dims="obs")
+        rate = pm.Gamma("rate", 2, 0.5, shape=2)
+        z = pm.Categorical("z", pm.Dirichlet("w", [1, 1]), dims="obs")
+        pm.Poisson("x", rate[z], observed=counts, dims="obs")
+    assert unmix.derive(model).n_obs == 6  # whole numbers of floating type are
+    with model:
+        pm.set_data({"counts": given + np.array([0, 0, 0.5, 0, 0, 1e-9])})
+    with pytest.raises(unmix.UnmixError, match=r"'x' is 2\.5 in row c, .*whole.*so are rows f"):
+        unmix.derive(model)
+
+
 def test_new_rows_do_not_borrow_the_labels_of_the_old_ones():
     with pm.Model(coords={"obs": [f"p{i}" for i in range(12)]}) as model:
         w = pm.Dirichlet("w", [1, 1])

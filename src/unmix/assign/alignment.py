@@ -164,6 +164,8 @@ def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:
         If the fit does not belong to the model.
     """
     derivation = derive(model)
+    if isinstance(fit, xr.DataTree):
+        require_same(derivation, str(fit.attrs.get("fingerprint", "")))
     dataset = theta_dataset(fit)
     held = tuple(name for name in derivation.parameters if name in dataset)
     stack = stack_theta(derivation, fit, held)

@@ -25,7 +25,7 @@ from unmix.derive.derivation import Derivation, Theta
 from unmix.derive.opened import freeze_data, open_model
 from unmix.derive.row_weights import weights_of
 from unmix.derive.space import Space
-from unmix.derive.support import require_possible
+from unmix.derive.support import require_possible, require_whole
 from unmix.derive.symmetry import Elements, entries_unchanged, find_symmetry, generators
 from unmix.derive.table import build_table
 from unmix.derive.verify import Verification, verify
@@ -99,6 +99,7 @@ def _derive(model: pm.Model) -> Derivation:
             f"the model has no observed variable, so there are no rows to assign: give "
             f"{', '.join(repr(n) for n in opened.assignment_terms)} its data with observed=..."
         )
+    require_whole(model)
     data = freeze_data(opened)
     observed: dict[str, Any] = {name: data[value] for name, value in opened.observed.items()}
     require_possible(model, {name: np.asarray(value.data) for name, value in observed.items()})

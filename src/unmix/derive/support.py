@@ -1,8 +1,12 @@
-"""Data that no parameter makes possible.
+"""Data that no parameter makes possible, and data that PyMC rounded.
 
 Where a family's support is the same for all of its parameters (counts are 0, 1, 2, …), a value
 outside makes its row impossible under every component and every θ: p(x_i | θ) = 0, and there is
 nothing to derive. That is a mistake in the data or in the declaration, and is said as such.
+
+PyMC cuts what a family of whole numbers observes to whole numbers, so that 2.5 becomes 2. With a
+`pm.Data` the numbers given stand in the model still and are held against what was made of them; of
+an array or a list nothing but the result is left, and nobody can tell.
 """
 
 from collections.abc import Callable
@@ -11,6 +15,8 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
+from pytensor.scalar.basic import Cast
+from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.random.basic import (
     BernoulliRV,
     BetaRV,
@@ -54,6 +60,29 @@ _SUPPORT: dict[type, tuple[Outside, str]] = {
     LogNormalRV: _POSITIVE,
     HalfNormalRV: _POSITIVE,
 }
+
+
+def require_whole(model: pm.Model) -> None:
+    """Refuse observed numbers that became others when they were made whole.
+
+    Raises
+    ------
+    UnmixError
+        Naming the variable, the rows, and that counts are whole.
+    """
+    for rv in model.observed_RVs:
+        node = model.rvs_to_values[rv].owner
+        if node is None or not isinstance(node.op, Elemwise):
+            continue
+        (given, *_), (made, *_) = node.inputs, node.outputs
+        if not isinstance(node.op.scalar_op, Cast) or "int" not in made.dtype:
+            continue
+        no_inputs: list[Variable] = []
+        x = np.asarray(compile_table(no_inputs, given)())
+        with np.errstate(invalid="ignore"):
+            other = x != x.astype(made.dtype)
+        if other.any():
+            raise _impossible(model, rv, x, other, "its values are whole numbers")
 
 
 def require_possible(model: pm.Model, values: dict[str, NDArray]) -> None:

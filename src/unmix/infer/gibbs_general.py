@@ -24,7 +24,7 @@ from unmix.infer.conditional import Conditional, Linker
 from unmix.infer.gibbs_store import Checkpoint, mapped
 from unmix.infer.gibbs_sweep import STATS, Chain, Theta, start, sweep
 from unmix.infer.kept_draws import draws_of_theta, longest
-from unmix.infer.progress import progress_bar
+from unmix.infer.progress import progress_bar, waiting
 from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass
 from unmix.onepass.threads import available_cores
@@ -154,7 +154,7 @@ def run_general(
     held = [None if kept is None else kept.state(f"chain_{number}") for number in range(chains)]
     before = [Chain.from_arrays(h) if h is not None else None for h in held]
     if any(c is None or c.sweeps < tune + draws for c in before):
-        with progress_bar(f"PyTensor compiles θ given {derivation.latent.name}", 1, progress):
+        with waiting(f"PyTensor compiles θ given {derivation.latent.name}", progress):
             conditional.call  # noqa: B018, compiled at first sight
     standing = [
         start(derivation, onepass, conditional, points, own) if chain is None else chain

@@ -27,12 +27,14 @@ from unmix.infer.em_starts import PROPER, on_the_road, run_starts
 from unmix.infer.marginal import Marginal, build_marginal, compile_log_density, flatten
 from unmix.infer.objective import make_objective
 from unmix.infer.packed_em import Rules
+from unmix.infer.progress import waiting
 from unmix.infer.starts import find_starts
 from unmix.infer.whiten import MOST_DIMENSIONS, Whitening, find_whitening
 
 # Optima whose log-likelihood is further than this below the best are no start for a chain.
 WITHIN = 10.0
 NOISE = 0.1
+COMPILING = "compiling the sampler with Numba: a minute or two, once per model"
 
 Theta = dict[str, NDArray]
 
@@ -140,11 +142,12 @@ def run_nuts(
     left_out
         Deterministics that depend on z and so are not in the posterior.
     """
-    import nutpie  # here, because it takes seconds and EM does without
-
     begun = time.perf_counter()
-    marginal = build_marginal(derivation, whitening_at(derivation, points[0]))
-    compiled = compile_nuts(derivation, marginal, points)
+    with waiting(COMPILING, progress):
+        import nutpie  # here, because it takes seconds and EM does without
+
+        marginal = build_marginal(derivation, whitening_at(derivation, points[0]))
+        compiled = compile_nuts(derivation, marginal, points)
     compiled_at = time.perf_counter()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*consolidated.*")

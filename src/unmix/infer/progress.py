@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 
 @contextmanager
@@ -17,3 +17,21 @@ def progress_bar(what: str, total: int, show: bool) -> Iterator[Callable[[], Non
     with Progress(console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(what, total=total)
         yield lambda: bars.advance(task)
+
+
+@contextmanager
+def waiting(what: str, show: bool) -> Iterator[None]:
+    """Words that stand, with the time gone by, while something takes long and has no steps.
+
+    A notebook, where a bar that nobody moves would look stuck, gets the words alone.
+    """
+    console = Console(stderr=True)
+    if show and console.is_jupyter:
+        console.print(what)
+    elif show and sys.stderr.isatty():
+        columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+        with Progress(*columns, console=console, transient=True) as bars:
+            bars.add_task(what, total=None)
+            yield
+        return
+    yield

@@ -15,6 +15,7 @@ from unmix.show.numbers import number
 MOST_PARAMETERS = 20
 MOST_NAMED = 8
 LINE = 0.05  # of the axis, more than a line of text is high
+LETTER = 0.025  # of the axis, more than a letter is wide
 
 
 def em_against_mcmc(comparison: Any) -> Figure:
@@ -35,19 +36,20 @@ def em_against_mcmc(comparison: Any) -> Figure:
     matplotlib.figure.Figure
     """
     parameters = comparison.parameters
+    if not np.isfinite(parameters["mean"].to_numpy(float)).any():
+        figure = blank(6.2, 6)
+        why = "Parameters are not shown: components cannot be told apart over draws."
+        _rows(figure.subplots(), comparison.rows, why)
+        return figure
     height = max(4.8, 1.8 + 0.3 * min(len(parameters), MOST_PARAMETERS))
     figure = blank(11, height)
     left, right = figure.subplots(1, 2)
     _rows(left, comparison.rows)
-    if np.isfinite(parameters["mean"].to_numpy(float)).any():
-        _parameters(right, parameters)
-    else:
-        right.set_axis_off()
-        say(right, "Parameters", "not shown: components cannot be told apart over draws.")
+    _parameters(right, parameters)
     return figure
 
 
-def _rows(axes: Axes, rows: Any) -> None:
+def _rows(axes: Axes, rows: Any, more: str = "") -> None:
     plug_in = rows["plug_in"].transpose("obs", "component").to_numpy()
     averaged = rows["averaged"].transpose("obs", "component").to_numpy()
     changed = np.flatnonzero(rows["changed"].to_numpy())
@@ -84,7 +86,8 @@ def _rows(axes: Axes, rows: Any) -> None:
     say(
         axes,
         "Rows: one θ against all of them",
-        f"The most likely component changes in {len(changed):,} of {n:,} rows.",
+        f"The most likely component changes in {len(changed):,} of {n:,} rows.\n{more}",
+        columns=72,
     )
     tidy(axes)
 
@@ -94,18 +97,24 @@ def _name(axes: Axes, labels: list[str], x: NDArray, y: NDArray) -> None:
     together: dict[tuple[int, int], list[int]] = {}
     for i, at in enumerate(zip((x / 0.04).round(), (y / 0.04).round(), strict=True)):
         together.setdefault((int(at[0]), int(at[1])), []).append(i)
-    taken: list[float] = []
+    taken: list[tuple[float, float, float]] = []  # height, left and right end
     for members in list(together.values()):
-        height = float(y[members[0]])
-        if len(taken) == MOST_NAMED or any(abs(height - other) < LINE for other in taken):
-            continue
-        taken.append(height)
         named = ", ".join(labels[i] for i in members[:3])
-        more = f" and {len(members) - 3} more" if len(members) > 3 else ""
-        at_edge = x[members[0]] > 0.75
+        named += f" and {len(members) - 3} more" if len(members) > 3 else ""
+        across, height = float(x[members[0]]), float(y[members[0]])
+        at_edge = across > 0.75
+        width = LETTER * (len(named) + 2)
+        left = across - width if at_edge else across
+        right = left + width
+        if len(taken) == MOST_NAMED or any(
+            abs(height - other) < LINE and left < end and start < right
+            for other, start, end in taken
+        ):
+            continue
+        taken.append((height, left, right))
         axes.annotate(
-            named + more,
-            (x[members[0]], y[members[0]]),
+            named,
+            (across, height),
             xytext=(-9 if at_edge else 9, -12),
             ha="right" if at_edge else "left",
             textcoords="offset points",
@@ -125,10 +134,11 @@ def _parameters(axes: Axes, parameters: pd.DataFrame) -> None:
     lower, upper = standardised("lower"), standardised("upper")
     axes.hlines(y, lower, upper, color=colours.INK, lw=2.5, label="posterior interval")
     axes.plot(np.zeros(len(y)), y, "o", color=colours.INK, ms=6, label="posterior mean")
-    axes.plot(
-        standardised("mode"), y, "D", mfc="white", mec="#777777", mew=1.6, ms=7,
-        label="posterior mode",
-    )  # fmt: skip
+    if np.isfinite(standardised("mode")).any():
+        axes.plot(
+            standardised("mode"), y, "D", mfc="white", mec="#777777", mew=1.6, ms=7,
+            label="posterior mode",
+        )  # fmt: skip
     axes.plot(
         standardised("ml"), y, "x", color=colours.ALARM, mew=2.2, ms=8, label="maximum likelihood"
     )

@@ -17,7 +17,7 @@ from unmix.show.line_figure import line_figure
 from unmix.show.normals import try_normals
 from unmix.show.pairs_figure import DRAWS, pairs_figure
 from unmix.show.plane_figure import plane_figure
-from unmix.show.rows_drawn import responsibilities_of
+from unmix.show.rows_drawn import label_warning, responsibilities_of
 
 
 def fitted_components(
@@ -64,12 +64,13 @@ def fitted_components(
     name, rows, features = observed_rows(derivation, names)
     r, labels = responsibilities_of(responsibilities)
     require_same_rows(derivation, r)
+    warning = label_warning(responsibilities)
     if rows.shape[1] == 1:
-        return line_figure(derivation, fit, name, rows[:, 0], r, features[0], labels)
+        return line_figure(derivation, fit, name, rows[:, 0], r, features[0], labels, warning)
     if rows.shape[1] == 2:
-        return plane_figure(derivation, fit, name, rows, r, features, labels)
+        return plane_figure(derivation, fit, name, rows, r, features, labels, warning)
     found = try_normals(derivation, fit, name, rows, DRAWS, r)
-    return pairs_figure(rows, r, features, labels, found)
+    return pairs_figure(rows, r, features, labels, found, warning)
 
 
 def observed_rows(

@@ -11,7 +11,8 @@ from unmix.derive import Derivation
 from unmix.show import colours
 from unmix.show.canvas import blank, say, tidy
 from unmix.show.density import Densities, averaged_words, try_densities
-from unmix.show.rows_drawn import HOW_ROWS, draw_rows, some_of
+from unmix.show.limits import far_rows, limits, placed, to_draw, view, words
+from unmix.show.rows_drawn import HOW_ROWS, draw_rows
 
 Array = NDArray[np.float64]
 
@@ -28,6 +29,7 @@ def line_figure(
     r: Array,
     feature: str,
     labels: list[str],
+    warning: str = "",
 ) -> Figure:
     """Values x (obs,) shaded by r (obs, component), and each component's density."""
     counts = x.dtype.kind in "iu"
@@ -37,10 +39,9 @@ def line_figure(
     ratios = [3.2, 0.7, 1.5] if found else [3.2, 0.9]
     panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     top, strip = panels[0], panels[1]
-    bins = bins_of(x, counts)
-    apart = {"edgecolor": "white"} if len(bins) <= 2 * MOST_BINS else {}  # else there is no room
-    top.hist(x, bins=bins, density=True, color="#E4E4E4", label="data", **apart)
-    more = HOW_ROWS
+    far = far_rows(x)
+    histogram(top, x, far)
+    more = HOW_ROWS + words(far)
     if found:
         _draw_line(top, grid, found, labels, "steps-mid" if counts else "default")
         _draw_responsibility(panels[2], grid, found)
@@ -50,12 +51,21 @@ def line_figure(
         )
     top.set_ylabel("share" if counts else "density")
     top.set_ylim(bottom=0)
-    say(top, f"{feature}: data and fitted components", more)
+    say(top, f"{feature}: data and fitted components", f"{more}\n{warning}")
     top.legend(frameon=False, fontsize=10)
     tidy(top)
-    _strip(strip, x, r)
+    _strip(strip, x, r, far)
     panels[-1].set_xlabel(feature)
+    panels[-1].set_xlim(*view(x))
     return figure
+
+
+def histogram(axes: Axes, x: NDArray, far: NDArray[np.bool_]) -> None:
+    """The values that are not far, as a density of all."""
+    bins = bins_of(x[~far], x.dtype.kind in "iu")
+    apart = {"edgecolor": "white"} if len(bins) <= 2 * MOST_BINS else {}  # else there is no room
+    weights = np.full(int((~far).sum()), 1 / (len(x) * (bins[1] - bins[0])))
+    axes.hist(x[~far], bins=bins, weights=weights, color="#E4E4E4", label="data", **apart)  # type: ignore[arg-type]
 
 
 def bins_of(x: NDArray, counts: bool) -> NDArray:
@@ -81,13 +91,12 @@ def bins_of(x: NDArray, counts: bool) -> NDArray:
 
 def line_grid(x: NDArray, counts: bool) -> NDArray:
     """Points along the axis: evenly, and the rows themselves; whole numbers for counts."""
-    low, high = x.min(), x.max()
+    low, high = limits(x)
     if counts:
-        return np.arange(low, high + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))
-    margin = 0.06 * (high - low)
-    even = np.linspace(low - margin, high + margin, GRID_POINTS)
+        return np.arange(int(low), int(high) + 1, -(-(int(high) - int(low) + 1) // GRID_POINTS))
+    even = np.linspace(*view(x), GRID_POINTS)
     # The rows themselves too, so that no component narrower than the grid is missed.
-    own = np.unique(x)
+    own = np.unique(x[(x >= low) & (x <= high)])
     return np.union1d(even, own[:: -(-len(own) // GRID_POINTS)])
 
 
@@ -123,11 +132,11 @@ def _draw_responsibility(axes: Axes, grid: NDArray, found: Densities) -> None:
     tidy(axes)
 
 
-def _strip(axes: Axes, x: NDArray, r: Array) -> None:
-    some = some_of(len(x))
+def _strip(axes: Axes, x: NDArray, r: Array, far: NDArray[np.bool_]) -> None:
+    some = to_draw(far)
     # Heights only keep ties apart: multiples of the golden ratio fill the strip evenly.
     height = (np.arange(len(x)) * 0.6180339887498949) % 1
-    draw_rows(axes, x[some], height[some], r[some])
+    draw_rows(axes, placed(x, view(x))[some], height[some], r[some], far[some])
     axes.set_ylim(-0.15, 1.15)
     axes.set_yticks([])
     axes.set_ylabel("rows" if len(some) == len(x) else f"{len(some):,} of\n{len(x):,} rows")

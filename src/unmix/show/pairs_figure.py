@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from unmix.show import colours
 from unmix.show.canvas import blank, folded, say, tidy
 from unmix.show.density import FEW, INTERVAL
-from unmix.show.line_figure import bins_of
+from unmix.show.limits import far_rows, placed, to_draw, view, words
+from unmix.show.line_figure import bins_of, histogram
 from unmix.show.normals import Normals
 from unmix.show.numbers import share
-from unmix.show.rows_drawn import HOW_ROWS, draw_rows, handles, some_of
+from unmix.show.rows_drawn import HOW_ROWS, draw_rows, handles
 
 Array = NDArray[np.float64]
 
@@ -23,24 +24,35 @@ GRID_POINTS = 80  # along each axis of a pair
 DRAWS = 200
 AVERAGED = 24  # of them in the plane
 SIDE = 2.3  # of a panel, inches
+MARGIN = 0.15
 
 
 def pairs_figure(
-    rows: NDArray, r: Array, features: list[str], labels: list[str], found: Normals | None
+    rows: NDArray,
+    r: Array,
+    features: list[str],
+    labels: list[str],
+    found: Normals | None,
+    warning: str = "",
 ) -> Figure:
     """Rows (obs, feature) shaded by r (obs, component), and marginal densities of components.
 
     Without ``found`` the diagonal counts rows in proportion to their responsibility instead.
     """
     figure, panels = grid_of_pairs(rows, features)
-    some = some_of(len(rows))
+    far = far_rows(rows[:, :MOST_FEATURES])
+    some = to_draw(far)
     for i, row in enumerate(panels):
         _diagonal(row[i], rows[:, i], r, i, found)
         for j, axes in enumerate(row[:i]):
-            draw_rows(axes, rows[some, j], rows[some, i], r[some], size=14)
+            ends = view(rows[:, j], MARGIN), view(rows[:, i], MARGIN)
+            x, y = placed(rows[some, j], ends[0]), placed(rows[some, i], ends[1])
+            draw_rows(axes, x, y, r[some], far[some], size=14)
+            axes.set_xlim(*ends[0])
+            axes.set_ylim(*ends[1])
             if found is not None:
                 _contours(axes, rows[:, [j, i]], (j, i), found)
-    more = HOW_ROWS
+    more = HOW_ROWS + words(far)
     if found is None:
         more += " On the diagonal, rows counted in proportion to their responsibility."
     else:
@@ -52,7 +64,8 @@ def pairs_figure(
             "and exp(−2) of its peak, the other features integrated out"
             + ("; thin: the outer one at single draws." if many > 1 else ".")
         )
-    head(panels, "Pairs of features: data and fitted components", more, rows.shape[1], labels)
+    title = "Pairs of features: data and fitted components"
+    head(panels, title, more, rows.shape[1], labels, warning)
     return figure
 
 
@@ -81,14 +94,14 @@ def grid_of_pairs(rows: NDArray, features: list[str]) -> tuple[Figure, list[list
 
 def head(
     panels: list[list[Axes]], title: str, more: str, n_features: int, labels: list[str],
-    *, lines: bool = True,
+    warning: str, *, lines: bool = True,
 ) -> None:  # fmt: skip
     """What is seen above the first panel, and the legend in the corner that has no panels."""
     d = len(panels)
     left = n_features - d
     if left:
         more += f" {left} feature{'s' * (left > 1)} more {'are' if left > 1 else 'is'} not shown."
-    say(panels[0][0], title, more, columns=int(12 * SIDE * d))
+    say(panels[0][0], title, f"{more}\n{warning}", columns=int(12 * SIDE * d))
     legend = panels[0][-1].legend(
         handles=handles(labels, lines=lines), loc="upper right", frameon=False, fontsize=10
     )
@@ -96,18 +109,19 @@ def head(
 
 
 def _diagonal(axes: Axes, x: NDArray, r: Array, j: int, found: Normals | None) -> None:
-    bins = list(bins_of(x, x.dtype.kind in "iu"))
+    far = far_rows(x)
     axes.set_yticks([])
+    axes.set_xlim(*view(x, MARGIN))
     if found is None:
+        bins = list(bins_of(x[~far], x.dtype.kind in "iu"))
         for k in range(r.shape[1]):
             axes.hist(
                 x, bins=bins, weights=np.nan_to_num(r[:, k]), histtype="step",
                 color=colours.colour(k), ls=colours.line(k), lw=1.8,
             )  # fmt: skip
         return
-    axes.hist(x, bins=bins, density=True, color="#E4E4E4")
-    margin = 0.06 * np.ptp(x)
-    even = np.linspace(x.min() - margin, x.max() + margin, 300)
+    histogram(axes, x, far)
+    even = np.linspace(*view(x, MARGIN), 300)
     # Each component's own middle too, so that none narrower than the steps is missed.
     means = found.mean[:, :, j].mean(axis=0)
     reach = np.sqrt(found.covariance[:, :, j, j]).mean(axis=0)[:, None] * np.linspace(-3, 3, 61)
@@ -125,8 +139,7 @@ def _diagonal(axes: Axes, x: NDArray, r: Array, j: int, found: Normals | None) -
 
 def _contours(axes: Axes, rows: NDArray, pair: tuple[int, int], found: Normals) -> None:
     """As in the plane of two features: averaged over draws, and single draws as a band."""
-    low, high = rows.min(axis=0), rows.max(axis=0)
-    margin = 0.15 * (high - low)
+    low, high = np.transpose([view(x, MARGIN) for x in rows.T])
     fewer = _of_draws(found, AVERAGED)
     for k in range(found.w.shape[1]):
         style: dict[str, Any] = {"colors": colours.colour(k), "linestyles": [colours.line(k)]}
@@ -140,8 +153,8 @@ def _contours(axes: Axes, rows: NDArray, pair: tuple[int, int], found: Normals) 
         mean = fewer.mean[:, k][:, list(pair)].mean(axis=0)
         sd = np.sqrt(fewer.covariance[:, k][:, list(pair), list(pair)]).mean(axis=0)
         near, far = (
-            np.maximum(low - margin, mean - 4 * sd),
-            np.minimum(high + margin, mean + 4 * sd),
+            np.maximum(low, mean - 4 * sd),
+            np.minimum(high, mean + 4 * sd),
         )
         if not (near < far).all():
             continue
@@ -149,8 +162,6 @@ def _contours(axes: Axes, rows: NDArray, pair: tuple[int, int], found: Normals) 
         level = fewer.plane(*pair, k, across, up)
         levels = list(level.max() * np.exp([-2, -0.5]))
         axes.contour(across, up, level, levels=levels, linewidths=[0.9, 1.7], **style)
-    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
-    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
 
 
 def _of_draws(found: Normals, most: int) -> Normals:

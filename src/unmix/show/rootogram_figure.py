@@ -24,6 +24,7 @@ from unmix.show.rows_drawn import label_warning, responsibilities_of
 
 LEAST = 1e-4  # what flexmix leaves out
 MOST_ACROSS = 4
+TOP = 1.1  # of the highest bar: where the axis ends
 
 
 def rootogram(
@@ -115,7 +116,7 @@ def _bars(
 
 def _root_scale(ax: Axes, top: float) -> None:
     ax.set_yscale("function", functions=(_root, np.square))
-    ax.set_ylim(0, 1.1 * top)
+    ax.set_ylim(0, TOP * top)
     ax.set_yticks(_counts(top))
     ax.set_xlim(-0.02, 1.02)
     ax.set_xticks([0, 0.5, 1])
@@ -126,10 +127,15 @@ def _root(count: NDArray) -> NDArray:
 
 
 def _counts(top: float) -> NDArray[np.int64]:
-    """About five round counts, evenly spread on the scale of roots."""
-    even = np.square(np.linspace(0, np.sqrt(max(top, 1)), 6)[1:])
-    power = 10.0 ** np.floor(np.log10(np.maximum(even, 1)))
-    return np.unique(np.r_[0, (np.maximum(np.round(even / power), 1) * power)]).astype(int)
+    """0, and of 1, 2, 5, 10, 20, 50, … those that leave each other room on the scale of roots."""
+    round_ones = [step * 10**power for power in range(16) for step in (1, 2, 5)]
+    apart = np.sqrt(TOP * max(top, 1)) / 8
+    kept: list[int] = []
+    for count in reversed([c for c in round_ones if c <= TOP * max(top, 1)]):
+        room = np.sqrt(kept[-1]) - np.sqrt(count) if kept else np.inf
+        if min(room, np.sqrt(count)) >= apart:
+            kept.append(count)
+    return np.array([0, *reversed(kept)])
 
 
 def _head(figure: Figure, responsibilities: xr.Dataset) -> None:

@@ -23,8 +23,10 @@ def some_of(n: int) -> NDArray:
     return np.arange(n)[:: -(-n // MOST_POINTS)]
 
 
-def draw_rows(axes: Axes, x: NDArray, y: NDArray, r: Array, size: float = 26) -> None:
-    """Rows in mixed colours, one collection for each most likely component."""
+def draw_rows(
+    axes: Axes, x: NDArray, y: NDArray, r: Array, far: NDArray[np.bool_], size: float = 26
+) -> None:
+    """Rows in mixed colours, one collection for each most likely component; far ones edged."""
     shades = colours.mix(r)
     most = np.argmax(np.nan_to_num(r), axis=1)
     for k in range(r.shape[1]):
@@ -35,9 +37,16 @@ def draw_rows(axes: Axes, x: NDArray, y: NDArray, r: Array, size: float = 26) ->
             s=size,
             c=shades[mine],
             marker=colours.marker(k),
-            edgecolors="white",
-            linewidths=0.3,
+            **edges(far[mine], 0.3),
         )
+
+
+def edges(far: NDArray[np.bool_], width: float) -> dict[str, Any]:
+    """How markers are edged: in white of this width, far rows in black."""
+    return {
+        "edgecolors": [colours.INK if one else "white" for one in far],
+        "linewidths": [1.2 if one else width for one in far],
+    }
 
 
 def handles(labels: list[str], *, lines: bool) -> list[Line2D]:

@@ -60,18 +60,20 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
     pyplot.close(figure)
     figure.set_size_inches(11, 0.6 + ROW * len(elements))
     figure.set_layout_engine("constrained")
-    for at, axes in enumerate(figure.axes):
-        axes.tick_params(labelsize=8)
+    rows = list(zip(figure.axes[::2], figure.axes[1::2], strict=True))
+    for at, (spread, trace) in enumerate(rows):
         # A name stands upright beside its row, which is less high than the name is long.
-        name = axes.get_ylabel()
-        axes.set_ylabel(
-            folded(name.replace("$", r"\$")), fontsize=9, rotation=0, ha="right", va="center"
-        )
-        axes.set_xlabel(
-            axes.get_xlabel() if name and at == len(figure.axes) - 1 else "", fontsize=9
-        )
-        if name and at < len(figure.axes) - 1:
-            axes.tick_params(labelbottom=False)  # draws are counted below the last row
+        name = folded(trace.get_ylabel().replace("$", r"\$"))
+        spread.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+        trace.set_ylabel("")
+        for axes in (spread, trace):
+            axes.tick_params(labelsize=8)
+            axes.set_xlabel("")
+        if at < len(rows) - 1:
+            trace.tick_params(labelbottom=False)  # draws are counted below the last row
+    rows[0][0].set_title("distribution of each chain's draws", fontsize=10, loc="left")
+    rows[0][1].set_title("in the order drawn", fontsize=10, loc="left")
+    rows[-1][1].set_xlabel("draw", fontsize=9)
     return figure
 
 

@@ -26,12 +26,13 @@ from unmix.show import colours
 from unmix.show.canvas import onto, say, tidy
 from unmix.show.components_figure import observed_rows, require_same_rows
 from unmix.show.density import Densities, try_densities
+from unmix.show.limits import far_rows, placed, to_draw, view, words
 from unmix.show.line_figure import DRAWS as LINE_DRAWS
 from unmix.show.line_figure import line_grid
-from unmix.show.pairs_figure import grid_of_pairs, head
+from unmix.show.pairs_figure import MARGIN, MOST_FEATURES, grid_of_pairs, head
 from unmix.show.plane_figure import DRAWS as PLANE_DRAWS
 from unmix.show.plane_figure import plane_grid
-from unmix.show.rows_drawn import handles, label_warning, responsibilities_of, some_of
+from unmix.show.rows_drawn import edges, handles, label_warning, responsibilities_of
 
 Array = NDArray[np.float64]
 
@@ -128,15 +129,18 @@ def _line(
         )  # fmt: skip
         more = f"Entropy of the responsibility averaged over {found.draws} draws. {more}"
     axes.plot(grid, total, color=colours.INK, lw=1.2, label="entropy")
-    some = some_of(len(x))
+    far = far_rows(x)
+    some, at = to_draw(far), placed(x, view(x))
+    more += words(far)
     own, most = entropy(r), np.argmax(np.nan_to_num(r), axis=1)
     for k in range(len(labels)):
         mine = some[most[some] == k]
         axes.scatter(
-            x[mine], own[mine], s=20, marker=colours.marker(k), color=colours.colour(k),
-            edgecolors="white", linewidths=0.4, zorder=3,
+            at[mine], own[mine], s=20, marker=colours.marker(k), facecolors=colours.colour(k),
+            **edges(far[mine], 0.4), zorder=3,
         )  # fmt: skip
     _limits(axes, len(labels))
+    axes.set_xlim(*view(x))
     axes.set_xlabel(feature)
     axes.set_ylabel("entropy, nats")
     drawn, said = axes.get_legend_handles_labels()
@@ -154,7 +158,7 @@ def _limits(axes: Axes, k: int) -> None:
     """The most entropy that K components can have, as a line."""
     most = np.log(max(k, 2))
     axes.axhline(most, color=colours.INK, lw=0.8, ls=":", label=f"log {max(k, 2)}, the most")
-    axes.set_ylim(0, 1.12 * most)
+    axes.set_ylim(-0.05 * most, 1.12 * most)  # so that no marker is cut at either end
 
 
 def _plane(
@@ -178,12 +182,14 @@ def _plane(
     )  # fmt: skip
     own, most = np.nan_to_num(entropy(r)), np.argmax(np.nan_to_num(r), axis=1)
     size = _sizes(own, k, SIZES)
-    some = some_of(len(rows))
+    far = far_rows(rows)
+    some = to_draw(far)
+    x, y = (placed(rows[:, j], (side[0], side[-1])) for j, side in enumerate(sides))
     for j in range(k):
         mine = some[most[some] == j]
         axes.scatter(
-            rows[mine, 0], rows[mine, 1], s=size[mine], marker=colours.marker(j),
-            color=colours.colour(j), edgecolors="white", linewidths=0.7,
+            x[mine], y[mine], s=size[mine], marker=colours.marker(j), facecolors=colours.colour(j),
+            **edges(far[mine], 0.7),
         )  # fmt: skip
     bar = figure.colorbar(mesh, ax=axes, shrink=0.8, label="entropy, nats")
     bar.ax.set_ylim(0, most_entropy)
@@ -197,7 +203,7 @@ def _plane(
         axes,
         f"{features[1]} and {features[0]}: where the component is in doubt",
         f"Grey: entropy of the responsibility{averaged}. Rows: the larger, the more in doubt; "
-        f"colour and shape by most likely component.\n{warning}",
+        f"colour and shape by most likely component.{words(far)}\n{warning}",
         columns=98,
     )
     tidy(axes)
@@ -214,18 +220,24 @@ def _pairs(rows: NDArray, r: Array, features: list[str], labels: list[str], warn
     figure, panels = grid_of_pairs(rows, features)
     k = len(labels)
     own, most = np.nan_to_num(entropy(r)), np.argmax(np.nan_to_num(r), axis=1)
-    some = some_of(len(rows))
+    far = far_rows(rows[:, :MOST_FEATURES])
+    some = to_draw(far)
     some = some[np.argsort(own[some], kind="stable")]  # rows in doubt lie on top of sure ones
     size, strong = _sizes(own, k, SMALLER), 0.35 + 0.65 * own / np.log(max(k, 2))
     for i, line in enumerate(panels):
         for j, axes in enumerate(line[: i + 1]):
-            y = own if i == j else rows[:, i]
+            ends = view(rows[:, j], MARGIN), view(rows[:, i], MARGIN)
+            x = placed(rows[:, j], ends[0])
+            y = own if i == j else placed(rows[:, i], ends[1])
+            axes.set_xlim(*ends[0])
+            if i != j:
+                axes.set_ylim(*ends[1])
             for one in range(k):
                 mine = some[most[some] == one]
                 axes.scatter(
-                    rows[mine, j], y[mine], s=size[mine], alpha=np.minimum(strong[mine], 1.0),
-                    marker=colours.marker(one), color=colours.colour(one), edgecolors="white",
-                    linewidths=0.4,
+                    x[mine], y[mine], s=size[mine], alpha=np.minimum(strong[mine], 1.0),
+                    marker=colours.marker(one), facecolors=colours.colour(one),
+                    **edges(far[mine], 0.4),
                 )  # fmt: skip
         diagonal = line[i]
         diagonal.axhline(np.log(max(k, 2)), color=colours.INK, lw=0.8, ls=":")
@@ -237,7 +249,7 @@ def _pairs(rows: NDArray, r: Array, features: list[str], labels: list[str], warn
         panels, "Pairs of features: which rows are in doubt",
         "Rows: the larger and stronger, the more in doubt; colour and shape by most likely "
         "component. On the diagonal the entropy of each row, in nats (dotted: "
-        f"log {max(k, 2)}, the most there can be).\n{warning}",
-        rows.shape[1], labels, lines=False,
+        f"log {max(k, 2)}, the most there can be).{words(far)}",
+        rows.shape[1], labels, warning, lines=False,
     )  # fmt: skip
     return figure
