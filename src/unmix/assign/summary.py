@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.alignment import stored_z
 from unmix.assign.convergence import never_move, of_arviz
-from unmix.assign.doubts import WITHOUT_MODEL, doubts
+from unmix.assign.doubts import WITHOUT_MODEL, doubts, few_rows
 from unmix.assign.label_free import occupied, of_responsibilities, order_statistics
 from unmix.assign.moments import mixture_moments
 from unmix.assign.relabel.applying import GROUP
@@ -196,6 +196,10 @@ def _summarise(
     table, label_free = _table(shown), _table(free)
     diagnostics = _diagnostics(raw[labelled], aligned[labelled], label_free)
     flags += missing
+    if derivation is not None and identified:
+        matched = None if relabelling is None else relabelling.flat_permutation()
+        smallest = float(free["share_(1)"].mean())
+        flags += few_rows(derivation, stack_theta(derivation, fit), matched, smallest)
     if derivation is None:
         flags += _not_moved(raw, labelled, layout.components.n_components)
     flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)

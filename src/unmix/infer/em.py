@@ -21,7 +21,8 @@ from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_best import choose, describe, in_order
 from unmix.infer.em_result import Assignments, EMResult
 from unmix.infer.em_run import Run, flat_directions
-from unmix.infer.em_starts import on_the_road, run_starts
+from unmix.infer.em_starts import PROPER, on_the_road, run_starts
+from unmix.infer.few_rows import of_point
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.packed_em import Rules
 from unmix.infer.pass_objective import PassObjective
@@ -138,7 +139,12 @@ def em(
         kind=kind,
         df=objective.df,
         n_obs=derivation.n_obs,
-        status=describe(best, table, 0 if hard else _flat(objective, best)),
+        status=describe(
+            best,
+            table,
+            0 if hard else _flat(objective, best),
+            of_point(objective, theta) if best.outcome in PROPER[:2] else (),
+        ),
         trace=best.trace,
         starts=table,
         left_out=tuple(n for n in derivation.parameters if n not in touched),
