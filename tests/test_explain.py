@@ -284,7 +284,9 @@ def test_components_that_cannot_be_told_apart_are_said(waiting):
             "sigma": (dims, np.full((2, 50, 2), 13.0)),
         }
     )
-    assert "not identified" in " ".join(str(explain(waiting, same, obs=ROW)).split())
+    above, below = " ".join(str(explain(waiting, same, obs=ROW)).split()).split("p(B) marginal")
+    assert "Components are not identified: a line below mixes draws" in above
+    assert "not identified" in below
 
 
 def test_averages_are_those_of_responsibilities(waiting, draws):

@@ -102,9 +102,11 @@ def said_of(
             continue
         if continuous and np.median(own[held]) - typical > SPIKE * sqrt(continuous):
             spikes[int(k)] = held
-        elif len(held) <= _handful(n_obs, OUTLYING, MOST_OUTLYING):
-            if rest[held, at].max() < others.min():
-                outlying[int(k)] = held
+        elif (
+            len(held) <= _handful(n_obs, OUTLYING, MOST_OUTLYING)
+            and rest[held, at].max() < others.min()
+        ):
+            outlying[int(k)] = held
     sentences = []
     if spikes:
         such = "such a spike is" if len(spikes) == 1 else "such spikes are"

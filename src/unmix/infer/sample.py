@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import unmix
 from unmix.arguments import file_path, one_of, random_generator, whole
 from unmix.assign.draws import assign_draws
+from unmix.assign.identity import LIKELIEST, WHERE_EM_ENDED
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta
@@ -251,7 +252,8 @@ def _finish(
         assert assigned.z is not None
         z = assigned.z
         took["seconds_drawing_z"] = time.perf_counter() - begun
-    tree = result_tree(derivation, drawn.posterior, drawn.stats, z, assigned)
+    words = LIKELIEST if reference is None else WHERE_EM_ENDED
+    tree = result_tree(derivation, drawn.posterior, drawn.stats, z, assigned, words)
     tree.attrs = took
     return tree
 

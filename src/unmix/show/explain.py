@@ -111,7 +111,7 @@ def explain(
         latent=here.latent.name,
         observed=tuple(here.opened.assignment_terms),
         data=data_of(here, row),
-        theta=which_theta(fit, draws, width),
+        theta=which_theta(fit, draws, width, labels),
         table=table,
         interval=width,
         draws=draws,

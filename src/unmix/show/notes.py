@@ -11,12 +11,20 @@ from unmix.show.numbers import number, plain, share
 from unmix.show.terms import log_mean
 
 
-def which_theta(fit: Any, draws: int | None, interval: float | None) -> str:
-    """Where the terms were computed, in words."""
+def which_theta(
+    fit: Any, draws: int | None, interval: float | None, labels: Labels | None = None
+) -> str:
+    """Where the terms were computed, in words; and whether a component is one over draws."""
     if draws and interval:
-        return (
+        means = (
             f"Posterior means over {draws:,} draws of θ; below each its equal-tailed "
             f"{share(interval)} interval."
+        )
+        if labels is None or labels.identified:
+            return means
+        return (
+            f"{means} Components are not identified: a line below mixes draws in which its "
+            "component is another, so read no line as one component; the marginal holds."
         )
     if getattr(fit, "assignments", "expected") == "hard":
         return "At the θ of largest classification likelihood found by classification EM."

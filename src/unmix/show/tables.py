@@ -167,6 +167,7 @@ def crosscheck_table(check: Any) -> RenderableType:
         + Text(check.verdict, style=styles.get(check.verdict, "bold yellow")),
         _indented(check.reason),
         table,
+        _indented(check.decides),
         Text("What this does not rule out:"),
         *(_indented("· " + sentence) for sentence in check.cannot_see),
     )
@@ -177,16 +178,23 @@ def comparison_table(comparison: Any) -> RenderableType:
     parameters = comparison.parameters
     names = [c for c in ("ml", "mode", "mean", "sd", "lower", "upper") if c in parameters]
     heads = {"ml": "maximum likelihood", "mode": "posterior mode", "mean": "posterior mean"}
-    table = _table("parameter", *(heads.get(c, c) for c in names), "EM inside")
+    rows = []
     for label, row in parameters.iloc[:MOST_ROWS].iterrows():
         inside = {True: "yes", False: "no !"}.get(row["em_inside"], "–")  # None: not known
-        table.add_row(
-            _name(label),
-            *(number(float(row[c])) for c in names),
-            Text(inside, style="bold red" if "!" in inside else ""),
-        )
+        cells = [Text(number(float(row[c]))) for c in names]
+        rows.append((label, [*cells, Text(inside, style="bold red" if "!" in inside else "")]))
+    long = [*(heads.get(c, c) for c in names), "EM inside"]
+    upright = [head.replace(" ", "\n") for head in long]
+    least = [j for j, c in enumerate(names, 1) if c in ("mode", "sd")]
+    ways = [
+        (long, [], NAME),
+        (upright, [], NAME),
+        (upright, [], NAME // 2),
+        (upright, least[:1], NAME // 2),
+        (upright, least, NAME // 2),
+    ]
     return Group(
-        table,
+        _Widest([_filled(rows, *way) for way in ways]),
         *_left_out(len(parameters)),
         *(Text(plain(sentence, 400)) for sentence in comparison.text),
     )
