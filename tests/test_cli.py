@@ -614,3 +614,37 @@ def test_a_number_explains_the_row_at_that_position(fitted, run):
     assert f"x = {x['waiting'].iloc[3]}" in said
     assert "No row is labelled 3, so this is the row at position 3, counted from 0" in said
     assert "labelled eruption 3" in said
+
+
+def test_new_rows_are_predicted_by_the_saved_fit(fitted, run, tmp_path):
+    folder, _, x = fitted
+    new = pd.DataFrame({"note": list("abc"), "waiting": [80.0, 80.0, 50.0], "id": ["p", "q", "r"]})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    fit = str(folder / "out" / "em.nc")
+    done = run("predict", fit, "new.csv", "--id", "id", "-o", "who.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "not in the fit, so left out: 'note'" in done.stdout
+    table = pd.read_csv(tmp_path / "who.csv", index_col="id")
+    assert list(table.index) == ["p", "q", "r"]
+    em = io.load(fit)
+    model = unmix.models.gaussian(x["waiting"], 2)
+    rule = unmix.responsibilities(model, em, new[["waiting"]])["responsibility"]
+    columns = [f"responsibility[{k}]" for k in rule["component"].values]
+    # Sixteen digits are written.
+    np.testing.assert_allclose(table[columns], rule.transpose("obs", "component"), rtol=1e-14)
+    again = run("predict", fit, "new.csv", "-o", "who.csv")
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    new.iloc[:1][["waiting"]].to_parquet(tmp_path / "new.parquet")
+    done = run("predict", fit, "new.parquet", "-o", "who.parquet")
+    assert done.exit_code == 0, done.stderr
+    assert len(pd.read_parquet(tmp_path / "who.parquet")) == 1
+
+
+def test_new_rows_that_lack_a_feature_are_refused_in_a_sentence(fitted, run, tmp_path):
+    folder, _, _ = fitted
+    (tmp_path / "new.csv").write_text("wait,size\n50,1\n80,2\n")
+    done = run("predict", str(folder / "out" / "em.nc"), "new.csv")
+    assert done.exit_code == 2
+    assert "there is no column 'waiting' in 'new.csv': it has 'wait' and 'size'" in done.stderr
+    assert not (tmp_path / "unmix-predicted.csv").exists()
