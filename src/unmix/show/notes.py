@@ -98,10 +98,13 @@ def count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) -> 
     sd = np.sqrt((r * (1 - r)).sum(axis=0))
     k = int(np.argmax(r.mean(axis=0)))
     label = plain(explanation.table["component"].values[k])
+    # Counts are whole: a standard deviation below a tenth says that chance has no say.
+    spread = (
+        f", give or take {number(sd[k], 2)} (one standard deviation)" if sd[k] >= 0.1 else ""
+    )
     return (
         f"Counting estimates p(A|B) too: with z_i drawn afresh at every θ, component {label} was "
-        f"to be drawn {r[:, k].sum():,.0f} times, give or take {number(sd[k], 2)} (one standard "
-        "deviation).",
+        f"to be drawn {r[:, k].sum():,.0f} times{spread}.",
     )
 
 
