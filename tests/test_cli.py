@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -412,6 +413,30 @@ def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
         compare=False,
         figures=False,
     )
+
+
+def test_target_accept_reaches_nuts_alone(run, tmp_path, monkeypatch):
+    write_rows(tmp_path / "data.csv")
+    seen = []
+    monkeypatch.setattr(analysis, "analyse", lambda x, plan, *_: seen.append(plan.target_accept))
+    line = "fit data.csv -k 2 --columns x --target-accept"
+    assert run(*line.split(), "0.95").exit_code == 0
+    assert seen == [0.95]
+    done = run(*line.split(), "0.95", "--method", "gibbs", "-o", "elsewhere")
+    assert "--target-accept belongs to NUTS, not to --method gibbs" in done.stderr
+    assert "give a share between 0 and 1" in run(*line.split(), "1.5").stderr
+
+
+def test_advice_is_what_the_command_can_do(capsys):
+    from unmix.terminal import IN_PYTHON_AND_HERE, terminal, warnings_to
+
+    source = Path(unmix.__file__).parent / "infer" / "aloud.py"
+    assert IN_PYTHON_AND_HERE[0] in source.read_text()
+    with warnings_to(terminal()):
+        warnings.warn(
+            f"9 divergent draws; {IN_PYTHON_AND_HERE[0]}", unmix.UnmixWarning, stacklevel=1
+        )
+    assert "--target-accept 0.95" in capsys.readouterr().out
 
 
 def test_a_name_with_a_comma_can_be_asked_for(run, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from unmix.cli_options import (
     Method,
     Output,
     Seed,
+    TargetAccept,
     Tune,
     names_in,
 )
@@ -108,6 +109,7 @@ def fit(
     tune: Tune = 1000,
     chains: Chains = 4,
     cores: Cores = None,
+    target_accept: TargetAccept = None,
     seed: Seed = SEED,
     format: Format = "nc",
     no_compare: Annotated[
@@ -131,6 +133,7 @@ def fit(
         tune=tune,
         chains=chains,
         cores=cores,
+        target_accept=target_accept,
         seed=seed,
         suffix=f".{format}",
         id=id or "obs",

@@ -29,6 +29,10 @@ Draws = Annotated[int, typer.Option(help="Draws kept of each chain.")]
 Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
 Chains = Annotated[int, typer.Option(help="Chains.")]
 Cores = Annotated[int | None, typer.Option(help="Chains run side by side; all cores by default.")]
+TargetAccept = Annotated[
+    float | None,
+    typer.Option(help="Share of proposals that NUTS takes, as 0.95; asks for NUTS."),
+]
 Seed = Annotated[int, typer.Option(help="For everything random.")]
 Output = Annotated[Path | None, typer.Option("-o", "--output", help="A folder to make.")]
 Format = Annotated[Literal["nc", "zarr"], typer.Option(help="Of the saved fits.")]

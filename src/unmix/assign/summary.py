@@ -6,6 +6,7 @@ labels cannot change, and says why.
 """
 
 import html
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import no_option
 from unmix.assign.alignment import stored_z
 from unmix.assign.convergence import never_move, of_arviz
 from unmix.assign.doubts import WITHOUT_MODEL, doubts, few_rows
@@ -25,7 +27,7 @@ from unmix.assign.relabel.arrays import with_dims
 from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
-from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
+from unmix.assign.relabel.verb import in_a_model, read_source, relabel, relabel_source
 from unmix.derive import Derivation, derive
 from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
@@ -35,6 +37,13 @@ LABEL_FREE = (
     "whatever components are called; (1) marks the smallest of a draw, (2) the next: each "
     "parameter is sorted by itself, so equal numbers need not be one component's"
 )
+LEGEND = {
+    "log_likelihood": "Σ log p(x_i | θ) over the rows",
+    "entropy": "doubt about a row's component, a mean over rows; 0 for none, log K nats at most",
+    "concentration": "sum of the squared shares: 1 where one component has all rows, 1/K for equal",
+    "share": "a component's share of the rows, by responsibilities; they sum to 1",
+    "occupied": "how many components have a row, counted in the drawn z",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +75,30 @@ class Summary:
     identified: bool
     relabelling: Relabelling | None
 
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What the label-free numbers are, a line for each that there is."""
+        names = {str(name).split("_(")[0] for name in self.label_free.index}
+        return tuple(f"{name}: {line}" for name, line in LEGEND.items() if name in names)
+
     def __repr__(self) -> str:
         parts = ["\n".join(f"- {flag}" for flag in self.flags)]
         if len(self.table):
             parts.append(_shown(self.table).to_string())
         if len(self.label_free):
             parts.append(f"{LABEL_FREE}\n{_shown(self.label_free).to_string()}")
+            parts.append("\n".join(self.legend))
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
+        legend = "".join(f"<li>{html.escape(line)}</li>" for line in self.legend)
         tables = [_shown(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
-        return f"<ul>{flags}</ul>" + f"<p>{LABEL_FREE}</p>".join(tables)
+        return (
+            f"<ul>{flags}</ul>"
+            + f"<p>{LABEL_FREE}</p>".join(tables)
+            + (f"<ul>{legend}</ul>" if legend else "")
+        )
 
 
 def summary(
@@ -127,6 +148,11 @@ def summary(
             f"the draws are aligned already (group {GROUP!r}): summarise those that they were made "
             "from, with relabelling=, or drop the group"
         )
+    known = set(inspect.signature(relabel).parameters) - {"model", "fit", "trace"}
+    for name in how:
+        if name not in known:
+            takes = "relabelling, method, and the options of relabel"
+            raise no_option("summary", name, known | {"relabelling"}, takes)
     derivation = None
     if "axes" not in how and (model is not None or in_a_model()):
         derivation = derive(model)

@@ -120,6 +120,11 @@ def em(
         _require_floor(objective)
     rules = Rules(max_iterations, tolerance, floor, accelerate)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
+    if isinstance(start, int | np.integer) and not isinstance(start, bool):
+        raise UnmixError(
+            f"start is {start}: give a point of θ to begin from, such as an EM result; the number "
+            f"of starts is starts={start}"
+        )
     if start is None:
         number = starts if derivation.n_components > 1 else 1
         begin = find_starts(derivation, starts, generator)

@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import unmix
-from unmix.arguments import file_path, one_of, random_generator, whole
+from unmix.arguments import file_path, no_option, one_of, random_generator, whole
 from unmix.assign.draws import assign_draws
 from unmix.assign.identity import LIKELIEST, WHERE_EM_ENDED
 from unmix.derive import Derivation, derive
@@ -154,8 +154,10 @@ def sample(
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
         "seed": sampler_seed, "progress": progress,
     }  # fmt: skip
+    chosen_at = time.perf_counter()
     drawn = _draw(chosen, derivation, points, settings, store, checkpoint, extra)
     tree = _finish(derivation, drawn, generator, reference, store)
+    took = {"seconds_starting_points_and_choice": chosen_at - begun}
     found = worst_r_hat(tree["sample_stats"].to_dataset())
     if asked == "auto" and chosen == "gibbs" and found and disagree(*found):
         reason = (
@@ -163,6 +165,7 @@ def sample(
             "cannot change), so θ went by gradients instead"
         )
         chosen = "nuts"
+        took["seconds_Gibbs'_run_set_aside"] = time.perf_counter() - chosen_at
         drawn = _draw(chosen, derivation, points, settings, store, None, kwargs)
         tree = _finish(derivation, drawn, generator, reference, store)
     name, arguments = recipe_of(derivation.model)
@@ -179,6 +182,7 @@ def sample(
         "fingerprint": fingerprint(derivation),
         "deterministics_left_out": ", ".join(drawn.left_out),
         "seconds": time.perf_counter() - begun,
+        **took,
         **tree.attrs,
         "interrupted": int(drawn.interrupted),
     }
@@ -258,6 +262,11 @@ def _finish(
     return tree
 
 
+_OWN_OPTIONS = (
+    "draws", "tune", "chains", "cores", "rng", "em", "store", "checkpoint", "progress",
+)  # fmt: skip
+
+
 def _require_known(method: str, options: dict[str, Any]) -> None:
     """Refuse a method or an option that nobody knows, before anything is compiled."""
     one_of("method", method, ("auto", "nuts", "gibbs", "pymc"))
@@ -271,10 +280,12 @@ def _require_known(method: str, options: dict[str, Any]) -> None:
         takes |= {name for name in options if _is_setting(nutpie, name, options[name])}
     for name in options:
         if name not in takes or name in ("seed", "random_seed"):
-            raise UnmixError(
-                f"sample has no option {name!r}: it takes draws, tune, chains, cores, rng (the "
-                "seed), em, store, checkpoint, progress, and the options of nutpie.sample or "
-                "pymc.sample"
+            raise no_option(
+                "sample",
+                name,
+                takes | {*_OWN_OPTIONS, "target_accept", "maxdepth"},
+                f"{', '.join(_OWN_OPTIONS)} (rng is the seed), and the options of nutpie.sample or "
+                "pymc.sample",
             )
 
 
