@@ -433,6 +433,7 @@ def test_advice_is_what_the_command_can_do(capsys):
     source = Path(unmix.__file__).parent / "infer" / "aloud.py"
     assert IN_PYTHON_AND_HERE[0] in source.read_text()
     with warnings_to(terminal()):
+        warnings.simplefilter("always")
         warnings.warn(
             f"9 divergent draws; {IN_PYTHON_AND_HERE[0]}", unmix.UnmixWarning, stacklevel=1
         )

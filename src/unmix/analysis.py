@@ -115,7 +115,9 @@ def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
         "nuts": "compiling and sampling, z summed out",
         "pymc": "compiling and sampling θ and z",
     }
-    options = {} if plan.target_accept is None else {"target_accept": plan.target_accept}
+    options: dict[str, Any] = (
+        {} if plan.target_accept is None else {"target_accept": plan.target_accept}
+    )
     with work.stage(how[plan.method], has_bar=True):
         post = unmix.sample(
             work.model,

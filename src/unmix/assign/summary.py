@@ -10,7 +10,6 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
@@ -28,22 +27,11 @@ from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
 from unmix.assign.relabel.verb import in_a_model, read_source, relabel, relabel_source
+from unmix.assign.summary_words import LABEL_FREE, legend_of, to_read
 from unmix.derive import Derivation, derive
 from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
-
-LABEL_FREE = (
-    "whatever components are called; (1) marks the smallest of a draw, (2) the next: each "
-    "parameter is sorted by itself, so equal numbers need not be one component's"
-)
-LEGEND = {
-    "log_likelihood": "Σ log p(x_i | θ) over the rows",
-    "entropy": "doubt about a row's component, a mean over rows; 0 for none, log K nats at most",
-    "concentration": "sum of the squared shares: 1 where one component has all rows, 1/K for equal",
-    "share": "a component's share of the rows, by responsibilities; they sum to 1",
-    "occupied": "how many components have a row, counted in the drawn z",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,22 +66,21 @@ class Summary:
     @property
     def legend(self) -> tuple[str, ...]:
         """What the label-free numbers are, a line for each that there is."""
-        names = {str(name).split("_(")[0] for name in self.label_free.index}
-        return tuple(f"{name}: {line}" for name, line in LEGEND.items() if name in names)
+        return legend_of(self.label_free)
 
     def __repr__(self) -> str:
         parts = ["\n".join(f"- {flag}" for flag in self.flags)]
         if len(self.table):
-            parts.append(_shown(self.table).to_string())
+            parts.append(to_read(self.table).to_string())
         if len(self.label_free):
-            parts.append(f"{LABEL_FREE}\n{_shown(self.label_free).to_string()}")
+            parts.append(f"{LABEL_FREE}\n{to_read(self.label_free).to_string()}")
             parts.append("\n".join(self.legend))
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
         legend = "".join(f"<li>{html.escape(line)}</li>" for line in self.legend)
-        tables = [_shown(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
+        tables = [to_read(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
         return (
             f"<ul>{flags}</ul>"
             + f"<p>{LABEL_FREE}</p>".join(tables)
@@ -308,12 +295,3 @@ def _diagnostics(raw: xr.Dataset, aligned: xr.Dataset, free: pd.DataFrame) -> pd
         rows = pd.concat(parts)
         both.append(rows[[c for c in _DIAGNOSTICS if c in rows]])
     return pd.concat(dict(zip(("before", "after"), both, strict=True)), axis=1)
-
-
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers to read: three digits, counts whole."""
-    shown = table.copy()
-    for column in shown.columns:
-        digits = 0 if str(column).startswith("ess") else 3
-        shown[column] = [f"{v:.{digits}f}" if np.isfinite(v) else "–" for v in table[column]]
-    return shown

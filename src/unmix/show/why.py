@@ -11,7 +11,6 @@ from unmix.assign.neighbours import co_assignment, nearest
 from unmix.derive.theta import stack_theta
 from unmix.show.contributions import contributions
 from unmix.show.explanation import Explanation
-from unmix.show.numbers import counted
 from unmix.show.one_row import OneRow
 from unmix.show.ties import ties
 
@@ -43,15 +42,6 @@ def deeper(
     return {"contributions": pulls, "ties": found}, (reason,) if reason else ()
 
 
-# Beyond this distance, half of the largest there is (√2, for rows that are surely of different
-# components), a row is no neighbour.
-FAR = 2**0.5 / 2
-
-
-def _are(rows: NDArray) -> str:
-    return "is" if len(rows) == 1 else "are"
-
-
 def near(
     one: OneRow, fit: Any, responsibility: NDArray[np.float64], many: int
 ) -> tuple[xr.DataArray | None, tuple[str, ...]]:
@@ -61,24 +51,14 @@ def near(
     stack = stack_theta(one.fitted, fit)
     probability, distance, used = co_assignment(one.fitted, stack, responsibility)
     rows = nearest(distance, many, None if one.here is not one.fitted else one.row)
-    wanted = len(rows)
-    rows = rows[distance[rows] <= FAR]
     found = xr.DataArray(
         probability[rows],
         coords={"obs": one.fitted.obs_labels[rows], "distance": ("obs", distance[rows])},
         dims="obs", name="co_assignment", attrs={"draws": used},
     )  # fmt: skip
-    said: tuple[str, ...] = ()
-    if len(rows) < wanted:
-        few = "No row is" if not len(rows) else f"Only {counted(len(rows), 'row')} {_are(rows)}"
-        said = (
-            f"{few} shared among the components nearly as this one is, so "
-            f"{'none is' if not len(rows) else 'no more are'} shown as neighbours.",
-        )
     if used == len(one.stack):
-        return found, said
+        return found, ()
     return found, (
-        *said,
         f"Neighbours are read off {used:,} draws, evenly spread over all {len(one.stack):,}, as "
         "the table is large.",
     )
