@@ -171,6 +171,8 @@ def test_a_fit_says_what_it_did_and_where_the_time_went(fitted):
     stages = re.findall(r"^ *[0-9.]+ s  (.*)$", printed, flags=re.MULTILINE)
     assert len(stages) >= 10
     assert stages[-1] == "in all"
+    assert "  of it starting points and choice" in stages
+    assert "  of it sampling, tuning included" in stages
     assert "Counting z against Bayes' rule: " in printed
     assert "p(A|B) = " in printed
 

@@ -154,15 +154,12 @@ class CrossCheck:
                 f"fresh, drawn given θ alone, but for {_percent(self.repeated)} of the draws, "
                 "which are the ones before once more and left out"
             )
-        if self.n_recomputed:
-            recomputed = f"{self.n_recomputed:,} (draw, obs) pairs recomputed from the full model"
-        else:
-            recomputed = "nothing recomputed from the full model"
+        pairs = f"{self.n_recomputed:,} (draw, obs) pairs" if self.n_recomputed else "nothing"
         only = ": this checks the drawing only" if self.checks_drawing_only else ""
         lines = [
             f"Counting z against Bayes' rule: {self.verdict}.",
             f"  {self.reason}",
-            f"  z was {drawn}; {recomputed}{only}.",
+            f"  z was {drawn}; {pairs} recomputed from the full model{only}.",
             f"  {self.decides}",
         ]
         width = max((len(o.name) for o in self.outcomes), default=0)

@@ -165,7 +165,7 @@ def sample(
             "cannot change), so θ went by gradients instead"
         )
         chosen = "nuts"
-        took["seconds_Gibbs'_run_set_aside"] = time.perf_counter() - chosen_at
+        took["seconds_gibbs_set_aside"] = time.perf_counter() - chosen_at
         drawn = _draw(chosen, derivation, points, settings, store, None, kwargs)
         tree = _finish(derivation, drawn, generator, reference, store)
     name, arguments = recipe_of(derivation.model)

@@ -14,6 +14,7 @@ NAME = 32  # characters of a name in one line
 
 
 def plain_table(first: str, *others: str) -> Table:
+    """A table without rows, its first column to the left and the others to the right."""
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, header_style="bold")
     # Names are what one looks for: numbers and headings give way first.
     table.add_column(Text(first), justify="left", overflow="fold", no_wrap=True)
