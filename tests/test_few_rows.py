@@ -94,3 +94,17 @@ def test_several_are_one_sentence(outliers):
     # Rows of a component of their own: 300 times denser there, if as probable as the others.
     (said,) = few_rows.said_of(derivation, r.sum(axis=0), [(log_marginal, r)])
     assert said.startswith("components 1 and 2 hold 1 and 1 of 300 rows that lie far closer")
+
+
+def test_few_rows_among_the_others_are_no_outliers(outliers):
+    derivation = derive(outliers[0])
+    r = np.tile([1.0, 0.0, 0.0], (300, 1))
+    r[[10, 11]] = [0.3, 0.7, 0.0]
+    log_marginal = np.full(300, -2.0)
+    log_marginal[[10, 11]] = -6.5  # as improbable as few rows are, and no spike
+    log_marginal[20] = -9.0  # a row of component 0 that is less probable still
+    said = few_rows.said_of(derivation, r.sum(axis=0), [(log_marginal, r)])
+    assert said == ()
+    log_marginal[20] = -2.0
+    (said,) = few_rows.said_of(derivation, r.sum(axis=0), [(log_marginal, r)])
+    assert said.startswith("component 1 holds 2 of 300 rows (r10, r11), far from all others")
