@@ -10,10 +10,12 @@ from registry import built, derived
 import unmix
 from unmix.assign import quantiles
 from unmix.assign.drawing import draw_z
+from unmix.assign.draws import assign_draws
 from unmix.assign.identity import verdict
 from unmix.assign.matching import match
 from unmix.derive import bayes
 from unmix.derive.latent import z_dtype
+from unmix.derive.theta import stack_theta
 
 
 def draws_of(name, chains=2, draws=30, seed=0, spread=0.05, switch=True):
@@ -151,7 +153,37 @@ def test_verdict_sentences():
         "components' agreement, in 0.0 % of the draws another permutation is as good",
     )
     for against in ("open", "tied", "not a permutation"):
-        assert not verdict({against: 0.11}, "a pivot")[0]
+        identified, sentence = verdict({against: 0.11}, "a pivot")
+        assert not identified
+        assert sentence.startswith("not identified: aligned to a pivot, in 11.0 % of the draws ")
+
+
+def test_the_sentence_says_what_the_draws_were_aligned_to():
+    model, posterior, _ = draws_of("normal", spread=0.01)
+    found = unmix.responsibilities(model, posterior)
+    assert found.attrs["alignment"].startswith("aligned to the likeliest of some draws; ")
+    sizes = posterior["w"].shape
+    stored = xr.Dataset(
+        {
+            "permutation": (
+                ("chain", "draw", "component"),
+                found_permutation(model, posterior).reshape(sizes),
+            ),
+            "margin": (("chain", "draw"), np.ones(sizes[:2])),
+        },
+        coords={"chain": posterior["chain"], "draw": posterior["draw"]},
+        attrs={"identified": 1, "aligned_to": "where EM ended"},
+    )
+    fit = xr.DataTree.from_dict({"posterior": posterior, "alignment": stored})
+    for told in (unmix.responsibilities(model, fit), unmix.align(model, fit)):
+        assert told.attrs["alignment"].startswith("aligned to where EM ended; ")
+
+
+def found_permutation(model, posterior):
+    """Raw component of each matched one, as the library finds it."""
+    derivation = unmix.derive(model)
+    stack = stack_theta(derivation, posterior)
+    return assign_draws(derivation, stack, None).permutation
 
 
 # -- averages --------------------------------------------------------------------------------------

@@ -765,3 +765,11 @@ def test_too_little_says_of_what(effect, reference, words):
     assert words in found.reason
     if "more draws" in words:
         assert "take" not in found.reason
+
+
+def test_z_that_is_not_always_fresh_is_called_so():
+    said = {"kind": "fresh", "smallest_effect": 0.1, "from_table": True}
+    always = str(judge([outcome(0.5)], **said))
+    assert "z was fresh, drawn given θ alone;" in always
+    mostly = str(judge([outcome(0.5)], repeated=0.08, **said))
+    assert "but for 8 % of the draws, which are the ones before once more and left out;" in mostly

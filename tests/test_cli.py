@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,8 @@ def test_a_fit_says_what_it_did_and_where_the_time_went(fitted):
     stages = re.findall(r"^ *[0-9.]+ s  (.*)$", printed, flags=re.MULTILINE)
     assert len(stages) >= 10
     assert stages[-1] == "in all"
+    assert "  of it starting points and choice" in stages
+    assert "  of it sampling, tuning included" in stages
     assert "Counting z against Bayes' rule: " in printed
     assert "p(A|B) = " in printed
 
@@ -414,6 +417,31 @@ def test_options_reach_the_verbs(run, tmp_path, monkeypatch):
     )
 
 
+def test_target_accept_reaches_nuts_alone(run, tmp_path, monkeypatch):
+    write_rows(tmp_path / "data.csv")
+    seen = []
+    monkeypatch.setattr(analysis, "analyse", lambda x, plan, *_: seen.append(plan.target_accept))
+    line = "fit data.csv -k 2 --columns x --target-accept"
+    assert run(*line.split(), "0.95").exit_code == 0
+    assert seen == [0.95]
+    done = run(*line.split(), "0.95", "--method", "gibbs", "-o", "elsewhere")
+    assert "--target-accept belongs to NUTS, not to --method gibbs" in done.stderr
+    assert "give a share between 0 and 1" in run(*line.split(), "1.5").stderr
+
+
+def test_advice_is_what_the_command_can_do(capsys):
+    from unmix.terminal import IN_PYTHON_AND_HERE, terminal, warnings_to
+
+    source = Path(unmix.__file__).parent / "infer" / "aloud.py"
+    assert IN_PYTHON_AND_HERE[0] in source.read_text()
+    with warnings_to(terminal()):
+        warnings.simplefilter("always")
+        warnings.warn(
+            f"9 divergent draws; {IN_PYTHON_AND_HERE[0]}", unmix.UnmixWarning, stacklevel=1
+        )
+    assert "--target-accept 0.95" in capsys.readouterr().out
+
+
 def test_a_name_with_a_comma_can_be_asked_for(run, tmp_path, monkeypatch):
     (tmp_path / "data.csv").write_text('"a, in mm",b,c\n1,2,3\n2,3,4\n')
     seen = []
@@ -614,3 +642,37 @@ def test_a_number_explains_the_row_at_that_position(fitted, run):
     assert f"x = {x['waiting'].iloc[3]}" in said
     assert "No row is labelled 3, so this is the row at position 3, counted from 0" in said
     assert "labelled eruption 3" in said
+
+
+def test_new_rows_are_predicted_by_the_saved_fit(fitted, run, tmp_path):
+    folder, _, x = fitted
+    new = pd.DataFrame({"note": list("abc"), "waiting": [80.0, 80.0, 50.0], "id": ["p", "q", "r"]})
+    new.to_csv(tmp_path / "new.csv", index=False)
+    fit = str(folder / "out" / "em.nc")
+    done = run("predict", fit, "new.csv", "--id", "id", "-o", "who.csv")
+    assert done.exit_code == 0, done.stderr
+    assert "not in the fit, so left out: 'note'" in done.stdout
+    table = pd.read_csv(tmp_path / "who.csv", index_col="id")
+    assert list(table.index) == ["p", "q", "r"]
+    em = io.load(fit)
+    model = unmix.models.gaussian(x["waiting"], 2)
+    rule = unmix.responsibilities(model, em, new[["waiting"]])["responsibility"]
+    columns = [f"responsibility[{k}]" for k in rule["component"].values]
+    # Sixteen digits are written.
+    np.testing.assert_allclose(table[columns], rule.transpose("obs", "component"), rtol=1e-14)
+    again = run("predict", fit, "new.csv", "-o", "who.csv")
+    assert again.exit_code == 2
+    assert "exists already" in again.stderr
+    new.iloc[:1][["waiting"]].to_parquet(tmp_path / "new.parquet")
+    done = run("predict", fit, "new.parquet", "-o", "who.parquet")
+    assert done.exit_code == 0, done.stderr
+    assert len(pd.read_parquet(tmp_path / "who.parquet")) == 1
+
+
+def test_new_rows_that_lack_a_feature_are_refused_in_a_sentence(fitted, run, tmp_path):
+    folder, _, _ = fitted
+    (tmp_path / "new.csv").write_text("wait,size\n50,1\n80,2\n")
+    done = run("predict", str(folder / "out" / "em.nc"), "new.csv")
+    assert done.exit_code == 2
+    assert "there is no column 'waiting' in 'new.csv': it has 'wait' and 'size'" in done.stderr
+    assert not (tmp_path / "unmix-predicted.csv").exists()

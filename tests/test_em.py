@@ -357,3 +357,8 @@ def test_options_that_make_no_sense(options, words):
 def test_a_second_latent_is_refused_by_name():
     with pytest.raises(unmix.UnmixError, match=r"'effect'.*unmix\.sample"):
         unmix.em(built("local_effects"), progress=False)
+
+
+def test_a_number_of_starts_is_no_start():
+    with pytest.raises(unmix.UnmixError, match="the number of starts is starts=5"):
+        unmix.em(built("normal"), start=5, progress=False)

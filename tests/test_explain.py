@@ -284,7 +284,9 @@ def test_components_that_cannot_be_told_apart_are_said(waiting):
             "sigma": (dims, np.full((2, 50, 2), 13.0)),
         }
     )
-    assert "not identified" in " ".join(str(explain(waiting, same, obs=ROW)).split())
+    above, below = " ".join(str(explain(waiting, same, obs=ROW)).split()).split("p(B) marginal")
+    assert "Components are not identified: a line below mixes draws" in above
+    assert "not identified" in below
 
 
 def test_averages_are_those_of_responsibilities(waiting, draws):
@@ -338,6 +340,11 @@ def test_what_counting_should_give(waiting, draws):
     assert float(said[2]) == pytest.approx(expected_sd, abs=0.5)  # two figures are printed
     binomial = np.sqrt(r[:, k].mean() * (1 - r[:, k].mean()) * len(r))
     assert abs(binomial - expected_sd) > 1
+
+    # A row that is sure of its component is counted in every draw, give or take nothing.
+    sure = " ".join(str(explain(waiting, tree, obs=18)).split())
+    assert "was to be drawn" in sure
+    assert "give or take" not in sure
 
     dependent = tree.copy()
     dependent.attrs["z_kind"] = "dependent"
@@ -581,3 +588,21 @@ def test_a_terminal_is_sent_no_escape_sequence():
 
 def test_a_long_name_is_cut():
     assert len(plain("n" * 500)) == 40
+
+
+def test_a_mean_outside_its_interval_has_a_footnote(waiting):
+    # Nineteen draws of twenty give component 0 next to nothing of a row at 62 minutes, one half.
+    mu = np.tile([40.0, 80.0], (2, 20, 1))
+    mu[:, 7] = [60.0, 80.0]
+    dims = ("chain", "draw", "component")
+    skewed = xr.Dataset(
+        {
+            "w": (dims, np.full((2, 20, 2), 0.5)),
+            "mu": (dims, mu),
+            "sigma": (dims, np.full((2, 20, 2), 3.0)),
+        }
+    )
+    text = " ".join(str(explain(waiting, skewed, obs=ROW)).split())
+    assert "Means outside their own intervals (likelihood, joint and responsibility of" in text
+    mu[:, 7] = [40.0, 80.0]
+    assert "outside" not in str(explain(waiting, skewed.assign(mu=(dims, mu)), obs=ROW))

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import pymc as pm
@@ -18,6 +19,7 @@ import unmix
 from unmix.assign.neighbours import co_assignment, nearest
 from unmix.derive.theta import stack_theta
 from unmix.show import explain, one_row
+from unmix.show.sections import alike
 
 THETA = {"w": np.array([0.3, 0.7]), "mu": np.array([-2.0, 1.5]), "sigma": np.array([0.8, 1.2])}
 
@@ -274,6 +276,18 @@ def test_neighbours_of_a_doubtful_row_are_doubtful():
         sure = explain(model, theta, obs=0, neighbours=6).neighbours
         assert sure["obs"].values.tolist() == [1, 2, 3, 4, 5, 6]
         assert np.all(np.diff(sure.values) < 0)
+        # Printed are those that are alike, and that there are no more.
+        printed = explain(model, theta, obs=0, neighbours=6).text().splitlines()[-1]
+        assert re.fullmatch(r"  1 \(.*\), no other row is near", printed), printed
+        printed = explain(model, theta, obs=3, neighbours=2).text().splitlines()[-1]
+        assert "near" not in printed
+
+
+def test_a_row_that_is_like_no_other_has_no_neighbours():
+    found = xr.DataArray(
+        [0.3, 0.2], coords={"obs": [4, 7], "distance": ("obs", [0.9, 1.1])}, dims="obs"
+    )
+    assert alike(found)[1] == ["  no row is near"]
 
 
 def test_neighbours_of_a_new_row_are_rows_of_the_fit(normal):

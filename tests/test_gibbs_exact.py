@@ -9,6 +9,7 @@ them raise a false alarm in about one choice of seeds in eight hundred. Each con
 mutants, and they must pass that bound.
 """
 
+import importlib
 import warnings
 from dataclasses import replace
 
@@ -268,6 +269,23 @@ def test_the_general_road_is_refused_with_its_reason():
     derivation = derived("student_t_with_free_degrees_of_freedom")
     with pytest.raises(unmix.UnmixError, match="StudentT"):
         run_gibbs(derivation, start(derivation), **SETTINGS)
+
+
+def test_a_run_that_was_set_aside_is_among_the_times(monkeypatch):
+    module = importlib.import_module("unmix.infer.sample")
+    drawn = module._draw
+    monkeypatch.setattr(module, "disagree", lambda *_: True)
+    # In place of NUTS another run of Gibbs, which compiles nothing.
+    monkeypatch.setattr(module, "_draw", lambda _, *given: drawn("gibbs", *given[:-1], {}))
+    x = np.random.default_rng(0).normal(size=60) + 6.0 * (np.arange(60) % 2)
+    post = unmix.sample(
+        unmix.models.gaussian(x, 2), draws=200, tune=100, chains=2, rng=1, progress=False
+    )
+    assert post.attrs["method"] == "nuts"
+    parts = ("starting_points_and_choice", "gibbs_set_aside", "compiling", "sampling")
+    took = [post.attrs[f"seconds_{part}"] for part in parts]
+    assert min(took) > 0
+    assert sum(took) <= post.attrs["seconds"]
 
 
 def test_auto_says_what_it_chose_and_why():

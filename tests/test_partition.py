@@ -7,6 +7,7 @@ size N log₂ N at most.
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -392,6 +393,30 @@ def test_rows_are_matched_by_their_labels():
     one = xr.DataArray([0, 0, 1], dims="obs", coords={"obs": ["a", "b", "c"]})
     assert unmix.agreement(one, one.isel(obs=[2, 0, 1])).vi == 0
     assert unmix.agreement(one, one.isel(obs=[2, 0, 1]).values).vi > 0
+
+
+def test_rows_that_only_one_partition_has_are_refused():
+    one = xr.DataArray([0, 0, 1], dims="obs", coords={"obs": ["a", "b", "c"]})
+    other = one.assign_coords(obs=["a", "b", "d"])
+    with pytest.raises(UnmixError, match="only the first partition has a row 'c'"):
+        unmix.agreement(one, other)
+    assert unmix.agreement(one, other.values).vi == 0
+    # Other names altogether, as the 0, 1, 2 of a frame: by position.
+    assert unmix.agreement(one, one.assign_coords(obs=[0, 1, 2])).vi == 0
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_no_name_is_no_component(missing):
+    for given_ in (["a", missing, "a"], pd.Series(["a", missing, "a"])):
+        with pytest.raises(UnmixError, match="second partition has no component at row 1"):
+            unmix.agreement([0, 1, 0], given_)
+
+
+def test_text_and_numbers_are_not_the_same_names():
+    for given_ in ([1, "1", 2], np.array([1, "1", 2], dtype=object), pd.Series([1, "1", 2])):
+        with pytest.raises(UnmixError, match="by numbers and by text"):
+            unmix.agreement(given_, [0, 1, 2])
+    assert unmix.agreement(pd.Series([True, 2, 2.0], dtype=object), [0, 1, 1]).vi == 0
 
 
 # -- occupied components ---------------------------------------------------------------------------

@@ -346,3 +346,17 @@ def test_columns_that_measure_nothing_are_named_with_a_remedy(tmp_path):
     # Nobody is told of what he asked for, nor of the column that names the rows.
     assert read_table(path, ["index", "sex", "x"]).attrs["doubts"] == []
     assert "index" not in " ".join(read_table(path, id="index").attrs["doubts"])
+
+
+def test_all_columns_that_are_missing_are_named(file):
+    with pytest.raises(UnmixError, match=r"there are no columns 'c' and 'd' in .* it has 'a' and"):
+        read_table(file("a,b\n1,2\n3,4\n"), ["a", "c", "d"])
+
+
+def test_new_rows_may_be_alike_and_say_what_they_have_more(file):
+    path = file("b,a,name\n1,7,x\n2,7,y\n")
+    frame = read_table(path, ["a", "b"], new=True)
+    assert list(frame.columns) == ["a", "b"]
+    assert list(frame.attrs["left_out"]) == ["name"]
+    with pytest.raises(UnmixError, match="constant"):
+        read_table(path, ["a", "b"])

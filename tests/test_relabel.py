@@ -1013,12 +1013,12 @@ def test_one_verdict_for_every_verb(switching):
     rng = np.random.default_rng(1)
     posterior["rate"].values[:] = np.exp(rng.normal(np.log(5), 1.0, posterior["rate"].shape))
     one = unmix.relabel(model, posterior, method="reference")
-    heaps = f"in {100 * one.shares['not a permutation']:.1f} % of the draws components do not fall"
+    heaps = f"in {100 * one.shares['not a permutation']:.1f} % of the draws the parameters of"
     swaps = f"in {100 * one.shares['open']:.1f} % of the draws a swap would cost less"
     r, theta = unmix.responsibilities(model, posterior), unmix.align(model, posterior)
     attrs = [r.attrs, theta.attrs, {"identified": one.identified, "alignment": one.sentence}]
     for found in attrs:
         assert not found["identified"]
-        assert found["alignment"].startswith("not identified: in ")
+        assert found["alignment"].startswith("not identified: aligned to ")
         assert heaps in found["alignment"]
         assert swaps in found["alignment"]

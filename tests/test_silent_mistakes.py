@@ -317,7 +317,7 @@ def test_options_of_the_samplers_are_known(method):
     from unmix.infer.sample import _require_known
 
     _require_known(method, {"target_accept": 0.95})
-    with pytest.raises(unmix.UnmixError, match="no option 'target_acept'"):
+    with pytest.raises(unmix.UnmixError, match="'target_acept', did you mean 'target_accept'"):
         _require_known(method, {"target_acept": 0.95})
 
 

@@ -77,6 +77,22 @@ def test_label_free_numbers(clear):
     assert free["occupied"] == pytest.approx(np.mean([len(set(row)) for row in z]))
 
 
+def test_label_free_numbers_have_a_legend(clear, alike):
+    _, _, found = clear
+    text = repr(found)
+    for name in ("log_likelihood", "entropy", "concentration", "share", "occupied"):
+        assert text.count(f"\n{name}: ") == 1
+    bare = alike[2]  # its draws hold no z
+    assert "occupied: " not in repr(bare)
+    assert "<li>concentration: " in bare._repr_html_()
+
+
+def test_a_misspelt_option_is_named_with_the_nearest(clear):
+    model, tree, _ = clear
+    with pytest.raises(unmix.UnmixError, match="no option 'pivott', did you mean 'pivot'"):
+        unmix.summary(model, tree, pivott=3)
+
+
 def test_no_component_table_where_components_have_no_labels(alike):
     _, _, found = alike
     assert not found.identified

@@ -143,6 +143,8 @@ def test_crosscheck_says_verdict_tests_and_limits():
     assert "5.500" in text
     assert "4e-08" in text
     assert "not made" in text
+    assert "1 tests, 1 % false alarms together: a p-value below 0.01 decides." in text
+    assert "nan" not in str(check) + text
     for sentence in check.cannot_see:
         assert sentence in text
 
@@ -164,7 +166,23 @@ def test_comparison_marks_what_em_puts_outside():
     assert text.count("Time") == 1
     parameters.loc[:, ["mean", "sd", "lower", "upper"]] = np.nan
     result.parameters = parameters.assign(em_inside=None)
-    assert cells(words(tables.comparison_table(result)), "w[0]")[2:] == ["nan"] * 4 + ["–"]
+    assert cells(words(tables.comparison_table(result)), "w[0]")[2:] == ["–"] * 5
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_a_comparison_has_no_number_in_two_lines(width):
+    names = ("ml", "mode", "mean", "sd", "lower", "upper")
+    parameters = pd.DataFrame(
+        {n: [-0.0001234 - j, 1234.5 + j] for j, n in enumerate(names)}
+        | {"em_inside": [True, False]},
+        index=["correlation[0, eruptions, waiting]", LONG],
+    )
+    result = SimpleNamespace(parameters=parameters, text=())
+    text = words(tables.comparison_table(result), width)
+    for n in ("ml", "mean", "lower", "upper"):
+        assert tables.number(parameters[n].iloc[0]) in text.split()
+    assert tables.number(parameters["mode"].iloc[1]) in text or width < 100
+    assert max(map(len, text.splitlines())) <= width
 
 
 def test_a_long_table_says_what_it_leaves_out():

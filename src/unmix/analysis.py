@@ -115,6 +115,9 @@ def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
         "nuts": "compiling and sampling, z summed out",
         "pymc": "compiling and sampling θ and z",
     }
+    options: dict[str, Any] = (
+        {} if plan.target_accept is None else {"target_accept": plan.target_accept}
+    )
     with work.stage(how[plan.method], has_bar=True):
         post = unmix.sample(
             work.model,
@@ -126,10 +129,13 @@ def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
             rng=plan.seed,
             em=em,
             progress=console.is_terminal,
+            **options,
         )
     for name, seconds in post.attrs.items():
         if str(name).startswith("seconds_"):
             part = str(name).removeprefix("seconds_").replace("_", " ")
+            if part == "sampling" and "seconds_tuning" in post.attrs:
+                part += ", tuning included"
             work.stage.took(f"  of it {part}", float(seconds))
     say(console, f"method {post.attrs['method']}: {post.attrs['reason']}")
     work.save("fit", post)

@@ -5,6 +5,7 @@ names the option. Truth values are no numbers here: ``restarts=True`` is a slip,
 """
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from math import isfinite
 from os import PathLike
 from pathlib import Path
@@ -134,6 +135,13 @@ def file_path(name: str, value: Any) -> Path:
         if "\0" not in plain:
             return Path(plain)
     raise UnmixError(f"{name} is {said(value)}: give the path of a file or folder, as text")
+
+
+def no_option(verb: str, name: str, known: Iterable[str], takes: str) -> UnmixError:
+    """That a verb has no option of that name, with the nearest that it has."""
+    near = get_close_matches(name, sorted(known), 1)
+    meant = f", did you mean {near[0]!r}?" if near else ":"
+    return UnmixError(f"{verb} has no option {name!r}{meant} it takes {takes}")
 
 
 def rectangular(name: str, value: Any, wanted: str) -> NDArray:

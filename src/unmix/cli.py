@@ -4,7 +4,6 @@ Whatever a user gives that cannot be used ends in one sentence on stderr and exi
 one line and 130. Nothing heavy is imported before a command has looked at what it was given.
 """
 
-import csv
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +11,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from unmix import __version__
+from unmix.cli_options import (
+    SEED,
+    Chains,
+    Columns,
+    Components,
+    Cores,
+    Covariance,
+    Draws,
+    Format,
+    Method,
+    Output,
+    Seed,
+    TargetAccept,
+    Tune,
+    names_in,
+)
+from unmix.cli_saved import check, explain, plot, predict
 from unmix.errors import UnmixError
 from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
@@ -22,7 +38,6 @@ if TYPE_CHECKING:
     from unmix.output import OutputFolder
     from unmix.plan import Plan
 
-SEED = 1
 BREAKS = Literal["weights", "variance", "sticky"]
 
 app = typer.Typer(
@@ -44,30 +59,6 @@ def unmix_(
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         print(ctx.get_help())
-
-
-Components = Annotated[int, typer.Option("-k", "--components", help="How many components.")]
-Columns = Annotated[
-    str | None,
-    typer.Option(help="Columns to use, with commas between; all columns of numbers by default."),
-]
-Covariance = Annotated[
-    Literal["full", "diagonal"], typer.Option(help="Whether features may be correlated.")
-]
-Method = Annotated[
-    Literal["auto", "gibbs", "nuts", "pymc", "em"],
-    typer.Option(
-        help="auto: gibbs or nuts, and says why; gibbs: exact conditionals; nuts: z summed out; "
-        "pymc: z in the chain, slow; em: no draws at all."
-    ),
-]
-Draws = Annotated[int, typer.Option(help="Draws kept of each chain.")]
-Tune = Annotated[int, typer.Option(help="Tuning steps of each chain.")]
-Chains = Annotated[int, typer.Option(help="Chains.")]
-Cores = Annotated[int | None, typer.Option(help="Chains run side by side; all cores by default.")]
-Seed = Annotated[int, typer.Option(help="For everything random.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="A folder to make.")]
-Format = Annotated[Literal["nc", "zarr"], typer.Option(help="Of the saved fits.")]
 
 
 @app.command()
@@ -100,7 +91,7 @@ def demo(
         out = OutputFolder(output) if output else OutputFolder.numbered(Path("unmix-demo"))
     elif output:
         raise UnmixError("--break writes nothing, so that nobody uses it: leave --output out")
-    x = story.rows(_names(columns))
+    x = story.rows(names_in(columns))
     console = terminal()
     say(console, story.STORY)
     _analyse(x, plan, out, console)
@@ -118,6 +109,7 @@ def fit(
     tune: Tune = 1000,
     chains: Chains = 4,
     cores: Cores = None,
+    target_accept: TargetAccept = None,
     seed: Seed = SEED,
     format: Format = "nc",
     no_compare: Annotated[
@@ -141,6 +133,7 @@ def fit(
         tune=tune,
         chains=chains,
         cores=cores,
+        target_accept=target_accept,
         seed=seed,
         suffix=f".{format}",
         id=id or "obs",
@@ -154,7 +147,7 @@ def fit(
     from unmix.read_table import read_table
     from unmix.terminal import say, terminal
 
-    x = read_table(data, _names(columns), id)
+    x = read_table(data, names_in(columns), id)
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "
@@ -174,101 +167,11 @@ def fit(
         raise typer.Exit(1)
 
 
-@app.command()
-def explain(
-    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
-    obs: Annotated[
-        str, typer.Option(help="The row: its id; where none is that, its number counted from 0.")
-    ],
-    logs: Annotated[bool, typer.Option("--logs", help="Show natural logarithms.")] = False,
-    features: Annotated[bool, typer.Option("--features", help="Which pull it where.")] = False,
-    neighbours: Annotated[int, typer.Option(help="So many rows most like it.")] = 0,
-) -> None:
-    """Bayes' rule for one row of a saved fit, number by number."""
-    from unmix.stages import Stages
-    from unmix.terminal import say, terminal
-
-    stage = Stages(terminal(error=True))  # so that the explanation can be sent to a file
-    with stage("reading the fit, building its model again"):
-        from unmix import io
-
-        tree = io.load_tree(fit)
-        model = io.load_model(tree)
-    with stage("deriving Bayes' rule, evaluating it for the row"):
-        import unmix
-        from unmix.remedies import for_command_line
-
-        loaded = for_command_line(io.fit_in(tree))
-        found = unmix.explain(model, loaded, obs, features=features, neighbours=neighbours)
-    say(terminal(), found.text(logs=logs))
-
-
-@app.command()
-def check(
-    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
-    seed: Seed = SEED,
-) -> None:
-    """Whether counting z agrees with Bayes' rule in a saved fit; exit code 1 if not."""
-    from unmix import io
-
-    tree = io.load_tree(fit)
-    loaded = io.fit_in(tree)
-    model = io.load_model(tree)
-    import unmix
-    from unmix.printable import printable
-    from unmix.show import tables
-    from unmix.terminal import terminal, warnings_to
-
-    if isinstance(loaded, unmix.EMResult):
-        raise UnmixError(
-            f"{printable(fit, 200)} is a fit by EM, which draws no z to count: check one "
-            "that was sampled, as by unmix fit --method gibbs"
-        )
-    console = terminal()
-    with warnings_to(console):
-        result = unmix.crosscheck(model, loaded, rng=seed)
-    console.print(tables.crosscheck_table(result))
-    if result.verdict == "inconsistent":
-        raise typer.Exit(1)
-
-
-@app.command()
-def plot(
-    fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
-    figures: Annotated[
-        str | None, typer.Option(help="Which, with commas between; all that apply by default.")
-    ] = None,
-    seed: Seed = SEED,
-    output: Output = None,
-) -> None:
-    """Figures of a saved fit, as PNG in unmix-plots/."""
-    from unmix import plotting
-    from unmix.output import OutputFolder
-
-    wanted = plotting.wanted(_names(figures, "--figures"))
-    out = OutputFolder(output or Path("unmix-plots"))
-    from unmix.terminal import terminal, warnings_to
-
-    console = terminal()
-    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
-    try:
-        with warnings_to(console):
-            plotting.plot(fit, wanted, out, console, seed)
-    finally:
-        out.leave()
+for command in (explain, check, plot, predict):
+    app.command()(command)
 
 
 # --- parts ---------------------------------------------------------------------------------------
-
-
-def _names(text: str | None, option: str = "--columns") -> list[str] | None:
-    """Names with commas between; quotation marks hold a name together that has a comma in it."""
-    if text is None:
-        return None
-    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
-    if not names or "" in names:
-        raise UnmixError(f"{option} has an empty name: give names with commas between")
-    return names
 
 
 def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> str | None:

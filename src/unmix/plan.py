@@ -25,6 +25,8 @@ class Plan:
         As in `unmix.sample`, or ``"em"`` for no draws at all.
     draws, tune, chains, cores
         As in `unmix.sample`.
+    target_accept
+        Share of NUTS' proposals to be taken; None for its own.
     seed
         For everything random.
     suffix
@@ -44,6 +46,7 @@ class Plan:
     tune: int = 1000
     chains: int = 4
     cores: int | None = None
+    target_accept: float | None = None
     seed: int = 1
     suffix: str = ".nc"
     id: str = "obs"
@@ -59,6 +62,13 @@ def checked_plan(components: int, *, suffix: str = ".nc", **options: Any) -> Pla
     for name, smallest in {"draws": 1, "tune": 0, "chains": 1, "cores": 1, "seed": 0}.items():
         if (value := options.get(name)) is not None and value < smallest:
             raise UnmixError(f"--{name} is {value}: give {smallest} or more")
+    target = options.get("target_accept")
+    if target is not None and not 0 < target < 1:
+        raise UnmixError(f"--target-accept is {target:g}: give a share between 0 and 1, as 0.95")
+    if target is not None and options.get("method", "auto") not in ("auto", "nuts"):
+        raise UnmixError(
+            f"--target-accept belongs to NUTS, not to --method {options['method']}: leave one out"
+        )
     if suffix == ".zarr":
         from importlib.util import find_spec
 

@@ -142,7 +142,7 @@ def read_csv(path: Path, head: bytes, named: list[str] | None, id: str | None) -
         raise nothing_left(header, where)
     values = {c.name: np.concatenate(c.chunks) for c in used}
     names = None if id is None else row_names(texts, id, "line", where)
-    return finish(values, names, id, left_out if named is None else {}, encoding)
+    return finish(values, names, id, left_out if named is None else {}, encoding, header)
 
 
 def _encoding(path: Path, head: bytes) -> str:

@@ -60,4 +60,4 @@ def read_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.Data
         cells = table.column(header.index(id)).to_pylist()
         texts = [(i + 1, "" if c is None else str(c)) for i, c in enumerate(cells)]
         ids = row_names(texts, id, "row", where)
-    return finish(values, ids, id, left_out if named is None else {}, "")
+    return finish(values, ids, id, left_out if named is None else {}, "", header)

@@ -20,7 +20,11 @@ PARQUET = b"PAR1"
 
 
 def read_table(
-    path: str | Path, columns: Sequence[str] | None = None, id: str | None = None
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    id: str | None = None,
+    *,
+    new: bool = False,
 ) -> pd.DataFrame:
     """Read the columns of a file that hold numbers.
 
@@ -34,6 +38,9 @@ def read_table(
         others hold is of no account.
     id
         A column that names the rows; its values must differ.
+    new
+        Whether these are new rows for a fit of the columns named: a column may then be constant,
+        and those not named are said to be left out.
 
     Returns
     -------
@@ -73,7 +80,11 @@ def read_table(
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnmixError(f"cannot read {printable(path, 200)}: {reason}") from error
-    for column, values in frame.items():
+    header = frame.attrs.pop("header")
+    if new:
+        kept = {*(named or ()), id}
+        frame.attrs["left_out"] = {n: "not named" for n in header if n and n not in kept}
+    for column, values in () if new else frame.items():
         if len(values) > 1 and np.ptp(values) == 0:
             raise UnmixError(
                 f"column {printable(column)} is constant ({values.iloc[0]:g} in every row), so it "

@@ -27,6 +27,12 @@ def tidy(name: str) -> str:
 def choose(header: list[str], named: list[str] | None, id: str | None, where: str) -> list[int]:
     """Positions of the columns wanted: those named, or all that have a name; the id is apart."""
     wanted = [n for n in header if n and n != id] if named is None else named
+    missing = [n for n in dict.fromkeys(wanted if id is None else [*wanted, id]) if n not in header]
+    if len(missing) > 1:
+        raise UnmixError(
+            f"there are no columns {listed(missing)} in {where}: it has "
+            f"{listed([n for n in header if n]) or 'no column with a name'}"
+        )
     for name in wanted if id is None else [*wanted, id]:
         at = [i + 1 for i, other in enumerate(header) if other == name]
         if not at:
@@ -47,12 +53,17 @@ def choose(header: list[str], named: list[str] | None, id: str | None, where: st
 
 
 def finish(
-    values: dict[str, NDArray], ids: NDArray | None, id: str | None, left_out: dict, encoding: str
+    values: dict[str, NDArray],
+    ids: NDArray | None,
+    id: str | None,
+    left_out: dict,
+    encoding: str,
+    header: list[str],
 ) -> pd.DataFrame:
-    """The columns as a frame that says what was left out and how it was read."""
+    """The columns as a frame that says what was left out, how it was read, and all there is."""
     index = None if ids is None else pd.Index(ids, name=id)
     frame = pd.DataFrame(values, index=index)
-    frame.attrs = {"left_out": left_out, "encoding": encoding}
+    frame.attrs = {"left_out": left_out, "encoding": encoding, "header": header}
     return frame
 
 

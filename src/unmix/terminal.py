@@ -10,6 +10,12 @@ from rich.console import Console
 
 from unmix.errors import UnmixWarning
 
+# A remedy that a program has and the command line has otherwise.
+IN_PYTHON_AND_HERE = (
+    "tighten the priors, or raise target_accept",
+    "pass --target-accept 0.95, or ask for fewer components (-k)",
+)
+
 
 def terminal(*, error: bool = False) -> Console:
     """Standard output, or error; what is printed is never a style, as names come from files."""
@@ -30,7 +36,8 @@ def warnings_to(console: Console) -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, UnmixWarning):
-            say(console, f"Warning: {message}", "yellow")
+            said = str(message).replace(*IN_PYTHON_AND_HERE)
+            say(console, f"Warning: {said}", "yellow")
 
     with warnings.catch_warnings():
         warnings.showwarning = show

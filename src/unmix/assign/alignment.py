@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unmix.arguments import random_generator
 from unmix.assign.drawing import draw_z
 from unmix.assign.draws import assign_draws
-from unmix.assign.identity import identity
+from unmix.assign.identity import identity, reference_of
 from unmix.assign.matching import OPEN_MARGIN, match
 from unmix.assign.stream import stream
 from unmix.derive import Derivation, bayes, derive
@@ -172,13 +172,14 @@ def align(model: pm.Model | None = None, fit: Any = None) -> xr.Dataset:
     if not stack.dims:
         return dataset
     permutation, margin = component_matches(derivation, fit, len(stack))
+    words = reference_of(fit, permutation is not None)
     if permutation is None:
         assigned = assign_draws(derivation, stack_theta(derivation, fit), None)
         permutation, margin = assigned.permutation, assigned.margin
     moved = derivation.components.permute(stack.values, permutation)
     shaped = {n: v.reshape(*stack.shape, *v.shape[1:]) for n, v in moved.items()}
     result = as_dataset(derivation, shaped, stack.dims).assign_coords(stack.coords)
-    identified, sentence = identity(derivation, fit, permutation, np.asarray(margin))
+    identified, sentence = identity(derivation, fit, permutation, np.asarray(margin), words)
     result.attrs = {"identified": int(identified), "alignment": sentence}
     return result
 

@@ -2,11 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from unmix.assign.convergence import ESS, R_HAT
 from unmix.assign.relabel.relabelling import Relabelling
+from unmix.assign.stream import stream
+from unmix.derive import Derivation
+from unmix.derive.theta import Stack
+from unmix.infer.few_rows import most_rows, said_of
 
 WITHOUT_MODEL = (
     "read without the model: components are taken to be exchangeable unless symmetry= says "
@@ -57,3 +63,34 @@ def doubts(
         if "diverging" in stats and int(stats["diverging"].sum()):
             flags.append(f"{int(stats['diverging'].sum())} divergent draws")
     return flags
+
+
+def few_rows(
+    derivation: Derivation, stack: Stack, permutation: NDArray[np.int64] | None, smallest: float
+) -> tuple[str, ...]:
+    """Components that hold a handful of rows, averaged over aligned draws.
+
+    Parameters
+    ----------
+    derivation
+        The model on the rows of the draws.
+    stack
+        The draws.
+    permutation
+        Raw component of each matched one, (sample, component); None where labels have meaning.
+    smallest
+        The smallest component's share of the rows, a mean over draws: a second pass over the draws
+        is taken only where that is a handful.
+    """
+    n, k = derivation.n_obs, derivation.n_components
+    if k < 2 or smallest * n > most_rows(n) + 1:
+        return ()
+    log_marginal, r = np.zeros(n), np.zeros((n, k))
+    for block in stream(derivation, stack):
+        here = block.responsibility
+        if permutation is not None:
+            here = np.take_along_axis(here, permutation[block.samples][:, None, :], axis=-1)
+        log_marginal += block.log_marginal.sum(axis=0)
+        r += here.sum(axis=0)
+    r /= len(stack)
+    return said_of(derivation, r.sum(axis=0), [(log_marginal / len(stack), r)])

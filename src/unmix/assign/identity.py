@@ -24,13 +24,15 @@ from unmix.derive.components import Components, Theta
 from unmix.derive.theta import stack_theta, theta_dataset
 
 DECLARED = "labels come from the declaration: no two components are exchangeable"
-REFERENCE = "a reference within the model's symmetry"
+LIKELIEST = "the likeliest of some draws"
+WHERE_EM_ENDED = "where EM ended"
+STORED = "the reference that the fit was matched to"
 _SAID = {
     "tied": "another permutation is as good",
     "open": (
         f"a swap would cost less than {100 * OPEN_MARGIN:.0f} % of the two components' agreement"
     ),
-    "not a permutation": "components do not fall one into each heap",
+    "not a permutation": "the parameters of two components fall into one cluster of all draws'",
 }
 
 
@@ -49,13 +51,17 @@ def verdict(shares: Mapping[str, float], aligned_to: str) -> tuple[bool, str]:
     if all(value <= OPEN_SHARE for value in known.values()):
         return True, f"aligned to {aligned_to}; {words}" if words else f"aligned to {aligned_to}"
     return False, (
-        f"not identified: {words}; components cannot be told apart over draws: use fewer, or "
-        "label-free answers"
+        f"not identified: aligned to {aligned_to}, {words}; components cannot be told "
+        "apart over draws: use fewer, or label-free answers"
     )
 
 
 def identity(
-    derivation: Derivation, fit: Any, permutation: NDArray[np.int64], margin: NDArray[np.float64]
+    derivation: Derivation,
+    fit: Any,
+    permutation: NDArray[np.int64],
+    margin: NDArray[np.float64],
+    aligned_to: str = LIKELIEST,
 ) -> tuple[bool, str]:
     """The verdict on a fit's draws of a derived model, matched to a reference.
 
@@ -69,6 +75,8 @@ def identity(
         Raw component of each matched one, shape (sample, component).
     margin
         What the best swap would lose of each draw's agreement, shape (sample,).
+    aligned_to
+        What they were matched to, in words.
     """
     components = derivation.components
     if not components.symmetric:
@@ -80,7 +88,14 @@ def identity(
     astray = draws_astray(components, values, permutation)
     if astray is not None:
         shares["not a permutation"] = float(astray.mean())
-    return verdict(shares, REFERENCE)
+    return verdict(shares, aligned_to)
+
+
+def reference_of(fit: Any, stored: bool) -> str:
+    """What a fit's draws were matched to, in words: by the fit, or anew."""
+    if not stored:
+        return LIKELIEST
+    return str(fit["alignment"].attrs.get("aligned_to", STORED))
 
 
 def draws_astray(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from unmix.assign.alignment import component_matches
 from unmix.assign.draws import assign_draws
-from unmix.assign.identity import DECLARED, identity
+from unmix.assign.identity import DECLARED, identity, reference_of
 from unmix.derive import Derivation
 from unmix.derive.theta import stack_theta
 
@@ -51,10 +51,11 @@ def match_draws(fitted: Derivation, fit: Any, samples: int | None) -> Labels:
     if not fitted.components.symmetric:
         return Labels(same, True, DECLARED)
     permutation, margin = component_matches(fitted, fit, samples)
+    words = reference_of(fit, permutation is not None)
     if permutation is None or margin is None:
         found = assign_draws(fitted, stack_theta(fitted, fit), None)
         permutation, margin = found.permutation, found.margin
-    return Labels(permutation, *identity(fitted, fit, permutation, margin))
+    return Labels(permutation, *identity(fitted, fit, permutation, margin, words))
 
 
 def labels_of_rows(given: Any) -> NDArray | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmix.arguments import share
 from unmix.assign.alignment import component_matches, stored_z
-from unmix.assign.identity import identity
+from unmix.assign.identity import identity, reference_of
 from unmix.assign.matching import match
 from unmix.assign.quantiles import Quantiles
 from unmix.assign.stream import reference_responsibility, stream
@@ -86,6 +86,7 @@ def _over_draws(
 ) -> xr.Dataset:
     samples, n, k = len(stack), derivation.n_obs, derivation.n_components
     permutation, margin = component_matches(fitted, fit, samples)
+    words = reference_of(fit, permutation is not None)
     if permutation is None and derivation is not fitted:
         # Labels belong to the fit: matched on the rows it was made with.
         everything = stack_theta(fitted, fit)
@@ -148,7 +149,7 @@ def _over_draws(
     result = _dataset(derivation, cells, rows)
     if permutation is None:
         margin, permutation = np.concatenate(margins), np.concatenate(orders)
-    identified, sentence = identity(fitted, fit, permutation, np.asarray(margin))
+    identified, sentence = identity(fitted, fit, permutation, np.asarray(margin), words)
     result.attrs = {
         "identified": int(identified),
         "alignment": sentence,

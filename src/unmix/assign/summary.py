@@ -6,18 +6,19 @@ labels cannot change, and says why.
 """
 
 import html
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import no_option
 from unmix.assign.alignment import stored_z
 from unmix.assign.convergence import never_move, of_arviz
-from unmix.assign.doubts import WITHOUT_MODEL, doubts
+from unmix.assign.doubts import WITHOUT_MODEL, doubts, few_rows
 from unmix.assign.label_free import occupied, of_responsibilities, order_statistics
 from unmix.assign.moments import mixture_moments
 from unmix.assign.relabel.applying import GROUP
@@ -25,16 +26,12 @@ from unmix.assign.relabel.arrays import with_dims
 from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
-from unmix.assign.relabel.verb import in_a_model, read_source, relabel_source
+from unmix.assign.relabel.verb import in_a_model, read_source, relabel, relabel_source
+from unmix.assign.summary_words import LABEL_FREE, legend_of, to_read
 from unmix.derive import Derivation, derive
 from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
-
-LABEL_FREE = (
-    "whatever components are called; (1) marks the smallest of a draw, (2) the next: each "
-    "parameter is sorted by itself, so equal numbers need not be one component's"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +63,29 @@ class Summary:
     identified: bool
     relabelling: Relabelling | None
 
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What the label-free numbers are, a line for each that there is."""
+        return legend_of(self.label_free)
+
     def __repr__(self) -> str:
         parts = ["\n".join(f"- {flag}" for flag in self.flags)]
         if len(self.table):
-            parts.append(_shown(self.table).to_string())
+            parts.append(to_read(self.table).to_string())
         if len(self.label_free):
-            parts.append(f"{LABEL_FREE}\n{_shown(self.label_free).to_string()}")
+            parts.append(f"{LABEL_FREE}\n{to_read(self.label_free).to_string()}")
+            parts.append("\n".join(self.legend))
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
         flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
-        tables = [_shown(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
-        return f"<ul>{flags}</ul>" + f"<p>{LABEL_FREE}</p>".join(tables)
+        legend = "".join(f"<li>{html.escape(line)}</li>" for line in self.legend)
+        tables = [to_read(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
+        return (
+            f"<ul>{flags}</ul>"
+            + f"<p>{LABEL_FREE}</p>".join(tables)
+            + (f"<ul>{legend}</ul>" if legend else "")
+        )
 
 
 def summary(
@@ -127,6 +135,11 @@ def summary(
             f"the draws are aligned already (group {GROUP!r}): summarise those that they were made "
             "from, with relabelling=, or drop the group"
         )
+    known = set(inspect.signature(relabel).parameters) - {"model", "fit", "trace"}
+    for name in how:
+        if name not in known:
+            takes = "relabelling, method, and the options of relabel"
+            raise no_option("summary", name, known | {"relabelling"}, takes)
     derivation = None
     if "axes" not in how and (model is not None or in_a_model()):
         derivation = derive(model)
@@ -196,6 +209,10 @@ def _summarise(
     table, label_free = _table(shown), _table(free)
     diagnostics = _diagnostics(raw[labelled], aligned[labelled], label_free)
     flags += missing
+    if derivation is not None and identified:
+        matched = None if relabelling is None else relabelling.flat_permutation()
+        smallest = float(free["share_(1)"].mean())
+        flags += few_rows(derivation, stack_theta(derivation, fit), matched, smallest)
     if derivation is None:
         flags += _not_moved(raw, labelled, layout.components.n_components)
     flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
@@ -278,12 +295,3 @@ def _diagnostics(raw: xr.Dataset, aligned: xr.Dataset, free: pd.DataFrame) -> pd
         rows = pd.concat(parts)
         both.append(rows[[c for c in _DIAGNOSTICS if c in rows]])
     return pd.concat(dict(zip(("before", "after"), both, strict=True)), axis=1)
-
-
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Numbers to read: three digits, counts whole."""
-    shown = table.copy()
-    for column in shown.columns:
-        digits = 0 if str(column).startswith("ess") else 3
-        shown[column] = [f"{v:.{digits}f}" if np.isfinite(v) else "–" for v in table[column]]
-    return shown

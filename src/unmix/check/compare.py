@@ -57,7 +57,7 @@ class Comparison:
     identified: bool
 
     def __str__(self) -> str:
-        table = self.parameters.to_string(float_format=lambda v: f"{v:.4g}")
+        table = self.parameters.to_string(float_format=lambda v: f"{v:.4g}", na_rep="–")
         return "\n".join([table, *self.text])
 
 

@@ -117,6 +117,7 @@ def crosscheck(
         worst_cells=draws.worst_cells(),
         level=level,
         cannot_see=_cannot_see(stack),
+        repeated=0.0 if how != "fresh" or repeated is None else float(repeated.mean()),
     )
 
 

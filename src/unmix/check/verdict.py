@@ -100,7 +100,8 @@ class CrossCheck:
     outcomes
         The tests.
     kind
-        "fresh": every z_t was drawn given θ_t alone; "dependent": given z_{t−1} too.
+        "fresh": every z_t that is counted was drawn given θ_t alone; "dependent": given z_{t−1}
+        too.
     smallest_effect
         The relative tempering δ of the odds (r ∝ r^{1+δ}) that the log-score test sees nine times
         in ten at this level. Infinite when no draw was in doubt.
@@ -112,6 +113,9 @@ class CrossCheck:
         The cells furthest from agreement, one a row.
     cannot_see
         Sentences: what agreement does not prove.
+    repeated
+        Share of the draws in which θ and z are the draw before's once more, as a proposal was
+        refused; such a z is not fresh, and is left out.
     """
 
     verdict: Verdict
@@ -124,31 +128,45 @@ class CrossCheck:
     checks_drawing_only: bool
     worst_cells: tuple[WorstCell, ...]
     cannot_see: tuple[str, ...]
+    repeated: float = 0.0
 
     @property
     def consistent(self) -> bool:
         """Whether the verdict is "consistent"."""
         return self.verdict == "consistent"
 
-    def __str__(self) -> str:
+    @property
+    def decides(self) -> str:
+        """The p-value that a test has to be below, in a sentence."""
         made = sum(o.made for o in self.outcomes)
-        drawn = {"fresh": "drawn given θ alone", "dependent": "drawn given θ and the z before"}
-        if self.n_recomputed:
-            recomputed = f"{self.n_recomputed:,} (draw, obs) pairs recomputed from the full model"
-        else:
-            recomputed = "nothing recomputed from the full model"
+        return (
+            f"{made} tests, {100 * self.level:g} % false alarms together: "
+            f"a p-value below {self.level / max(made, 1):.2g} decides."
+        )
+
+    def __str__(self) -> str:
+        drawn = {
+            "fresh": "fresh, drawn given θ alone",
+            "dependent": "dependent, drawn given θ and the z before",
+        }[self.kind]
+        if self.repeated:
+            drawn = (
+                f"fresh, drawn given θ alone, but for {_percent(self.repeated)} of the draws, "
+                "which are the ones before once more and left out"
+            )
+        pairs = f"{self.n_recomputed:,} (draw, obs) pairs" if self.n_recomputed else "nothing"
         only = ": this checks the drawing only" if self.checks_drawing_only else ""
         lines = [
             f"Counting z against Bayes' rule: {self.verdict}.",
             f"  {self.reason}",
-            f"  z was {drawn[self.kind]}; {recomputed}{only}.",
-            f"  {made} tests, {100 * self.level:g} % false alarms together: "
-            f"a p-value below {self.level / max(made, 1):.2g} decides.",
+            f"  z was {drawn}; {pairs} recomputed from the full model{only}.",
+            f"  {self.decides}",
         ]
         width = max((len(o.name) for o in self.outcomes), default=0)
         for o in self.outcomes:
             p = f"p = {o.p_value:.2g}" if o.made else "not made"
-            lines.append(f"    {o.name:<{width}}  {o.statistic:>10.3f}  {p:<12}  {o.reference}")
+            statistic = "–" if isnan(o.statistic) else f"{o.statistic:.3f}"
+            lines.append(f"    {o.name:<{width}}  {statistic:>10}  {p:<12}  {o.reference}")
         if self.smallest_effect < inf:
             lines.append(
                 f"  Odds tempered by {_percent(self.smallest_effect)} are seen 9 times in 10."
@@ -176,6 +194,7 @@ def judge(
     level: float = LEVEL,
     largest_tolerated: float = LARGEST_TOLERATED,
     cannot_see: Sequence[str] = (),
+    repeated: float = 0.0,
 ) -> CrossCheck:
     """The verdict over all outcomes.
 
@@ -202,6 +221,8 @@ def judge(
         for sd) move the log-odds by far more than a fifth.
     cannot_see
         Further sentences, added to the ones that always hold.
+    repeated
+        Share of the draws that were left out, as they are the ones before.
 
     Raises
     ------
@@ -240,6 +261,7 @@ def judge(
         checks_drawing_only=drawing_only,
         worst_cells=tuple(worst_cells),
         cannot_see=(*sentences, *cannot_see),
+        repeated=repeated,
     )
 
 

@@ -21,7 +21,8 @@ from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_best import choose, describe, in_order
 from unmix.infer.em_result import Assignments, EMResult
 from unmix.infer.em_run import Run, flat_directions
-from unmix.infer.em_starts import on_the_road, run_starts
+from unmix.infer.em_starts import PROPER, on_the_road, run_starts
+from unmix.infer.few_rows import of_point
 from unmix.infer.objective import Kind, Objective, make_objective
 from unmix.infer.packed_em import Rules
 from unmix.infer.pass_objective import PassObjective
@@ -119,6 +120,11 @@ def em(
         _require_floor(objective)
     rules = Rules(max_iterations, tolerance, floor, accelerate)
     seed = int(rng) if isinstance(rng, int | np.integer) else None
+    if isinstance(start, int | np.integer) and not isinstance(start, bool):
+        raise UnmixError(
+            f"start is {start}: give a point of θ to begin from, such as an EM result; the number "
+            f"of starts is starts={start}"
+        )
     if start is None:
         number = starts if derivation.n_components > 1 else 1
         begin = find_starts(derivation, starts, generator)
@@ -139,7 +145,12 @@ def em(
         df=objective.df,
         n_obs=derivation.n_obs,
         weight=derivation.total_weight,
-        status=describe(best, table, 0 if hard else _flat(objective, best)),
+        status=describe(
+            best,
+            table,
+            0 if hard else _flat(objective, best),
+            of_point(objective, theta) if best.outcome in PROPER[:2] else (),
+        ),
         trace=best.trace,
         starts=table,
         left_out=tuple(n for n in derivation.parameters if n not in touched),

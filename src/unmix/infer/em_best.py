@@ -43,8 +43,18 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     return best, table
 
 
-def describe(best: Run, table: xr.Dataset, flat: int) -> Status:
-    """How the best run ended, and what the others say of it; ``flat`` directions at its end."""
+def describe(best: Run, table: xr.Dataset, flat: int, few: tuple[str, ...] = ()) -> Status:
+    """How the best run ended, and what the others say of it.
+
+    Parameters
+    ----------
+    best, table
+        From `choose`.
+    flat
+        Flat directions at its end.
+    few
+        What is to be said of components that hold few rows.
+    """
     counts = {
         name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
     }
@@ -56,6 +66,7 @@ def describe(best: Run, table: xr.Dataset, flat: int) -> Status:
         detail.append("set aside: " + ", ".join(others))
     if reached == 1 and total > 1 and best.outcome == "converged":
         detail.append("one only, so a better optimum may exist: raise starts")
+    detail += few
     if best.held:
         detail.append(
             f"the floor holds up {best.held} variance{'s' * (best.held > 1)}, so this is the "

@@ -17,8 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import unmix
-from unmix.arguments import file_path, one_of, random_generator, whole
+from unmix.arguments import file_path, no_option, one_of, random_generator, whole
 from unmix.assign.draws import assign_draws
+from unmix.assign.identity import LIKELIEST, WHERE_EM_ENDED
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
 from unmix.derive.theta import stack_theta
@@ -158,8 +159,10 @@ def sample(
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
         "seed": sampler_seed, "progress": progress,
     }  # fmt: skip
+    chosen_at = time.perf_counter()
     drawn = _draw(chosen, derivation, points, settings, store, checkpoint, extra)
     tree = _finish(derivation, drawn, generator, reference, store)
+    took = {"seconds_starting_points_and_choice": chosen_at - begun}
     found = worst_r_hat(tree["sample_stats"].to_dataset())
     if asked == "auto" and chosen == "gibbs" and found and disagree(*found):
         reason = (
@@ -167,6 +170,7 @@ def sample(
             "cannot change), so θ went by gradients instead"
         )
         chosen = "nuts"
+        took["seconds_gibbs_set_aside"] = time.perf_counter() - chosen_at
         drawn = _draw(chosen, derivation, points, settings, store, None, kwargs)
         tree = _finish(derivation, drawn, generator, reference, store)
     recipe = recipe_of(derivation.model)
@@ -185,6 +189,7 @@ def sample(
         "fingerprint": fingerprint(derivation),
         "deterministics_left_out": ", ".join(drawn.left_out),
         "seconds": time.perf_counter() - begun,
+        **took,
         **tree.attrs,
         "interrupted": int(drawn.interrupted),
     }
@@ -258,9 +263,15 @@ def _finish(
         assert assigned.z is not None
         z = assigned.z
         took["seconds_drawing_z"] = time.perf_counter() - begun
-    tree = result_tree(derivation, drawn.posterior, drawn.stats, z, assigned)
+    words = LIKELIEST if reference is None else WHERE_EM_ENDED
+    tree = result_tree(derivation, drawn.posterior, drawn.stats, z, assigned, words)
     tree.attrs = took
     return tree
+
+
+_OWN_OPTIONS = (
+    "draws", "tune", "chains", "cores", "rng", "em", "store", "checkpoint", "progress",
+)  # fmt: skip
 
 
 def _require_known(method: str, options: dict[str, Any]) -> None:
@@ -276,10 +287,12 @@ def _require_known(method: str, options: dict[str, Any]) -> None:
         takes |= {name for name in options if _is_setting(nutpie, name, options[name])}
     for name in options:
         if name not in takes or name in ("seed", "random_seed"):
-            raise UnmixError(
-                f"sample has no option {name!r}: it takes draws, tune, chains, cores, rng (the "
-                "seed), em, store, checkpoint, progress, and the options of nutpie.sample or "
-                "pymc.sample"
+            raise no_option(
+                "sample",
+                name,
+                takes | {*_OWN_OPTIONS, "target_accept", "maxdepth"},
+                f"{', '.join(_OWN_OPTIONS)} (rng is the seed), and the options of nutpie.sample or "
+                "pymc.sample",
             )
 
 

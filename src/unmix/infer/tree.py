@@ -17,11 +17,14 @@ def result_tree(
     stats: xr.Dataset,
     z: NDArray,
     assigned: Assigned,
+    aligned_to: str,
 ) -> xr.DataTree:
-    """Everything that was drawn, by group."""
+    """Everything that was drawn, by group; `aligned_to` says what components were matched to."""
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     samples = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
-    identified, sentence = identity(derivation, posterior, assigned.permutation, assigned.margin)
+    identified, sentence = identity(
+        derivation, posterior, assigned.permutation, assigned.margin, aligned_to
+    )
     stats = stats.assign_coords(samples).assign(
         log_likelihood=(("chain", "draw"), assigned.log_likelihood.reshape(shape)),
         concentration=(("chain", "draw"), assigned.concentration.reshape(shape)),
@@ -39,7 +42,11 @@ def result_tree(
             "margin": (("chain", "draw"), assigned.margin.reshape(shape)),
         },
         coords={**samples, "component": derivation.component_labels},
-        attrs={"identified": int(identified), "alignment": sentence},
+        attrs={
+            "identified": int(identified),
+            "alignment": sentence,
+            "aligned_to": aligned_to,
+        },
     )
     groups = {
         "posterior": posterior.assign_coords(samples),

@@ -6,17 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.assign.labels import Labels
-from unmix.show.explanation import Explanation
+from unmix.show.explanation import COLUMNS, Explanation
 from unmix.show.numbers import number, plain, share
 from unmix.show.terms import log_mean
 
 
-def which_theta(fit: Any, draws: int | None, interval: float | None) -> str:
-    """Where the terms were computed, in words."""
+def which_theta(
+    fit: Any, draws: int | None, interval: float | None, labels: Labels | None = None
+) -> str:
+    """Where the terms were computed, in words; and whether a component is one over draws."""
     if draws and interval:
-        return (
+        means = (
             f"Posterior means over {draws:,} draws of θ; below each its equal-tailed "
             f"{share(interval)} interval."
+        )
+        if labels is None or labels.identified:
+            return means
+        return (
+            f"{means} Components are not identified: a line below mixes draws in which its "
+            "component is another, so read no line as one component; the marginal holds."
         )
     if getattr(fit, "assignments", "expected") == "hard":
         return "At the θ of largest classification likelihood found by classification EM."
@@ -59,8 +67,33 @@ def average_note(explanation: Explanation, logs: dict[str, NDArray]) -> tuple[st
     k = int(np.argmax(np.abs(ratio - averaged)))
     label = plain(explanation.table["component"].values[k])
     shown, other = number(averaged[k]), number(ratio[k])
-    example = f" (component {label}: {shown}, not {other})" if shown != other else ""
+    # A difference that no digit of a probability shows would only look like a finding.
+    told = shown != other and abs(ratio[k] - averaged[k]) >= 5e-5
+    example = f" (component {label}: {shown}, not {other})" if told else ""
     return (f"{sentence}{example}.",)
+
+
+def skew_note(explanation: Explanation) -> tuple[str, ...]:
+    """Means that lie outside their own intervals, which looks like a mistake and is none."""
+    if explanation.interval is None:
+        return ()
+    table, found = explanation.table, []
+    for k, label in enumerate(table["component"].values):
+        names = []
+        for name in COLUMNS:
+            # In as many digits as are printed: what is seen to lie outside, and nothing else.
+            mean, lower, upper = (float(v) for v in table[f"log_{name}"].isel(component=k))
+            if mean > upper + 0.01 or mean < lower - 0.01:
+                names.append(name)
+        if names:
+            found.append(f"{' and '.join(filter(None, (', '.join(names[:-1]), names[-1])))} of "
+                         f"component {plain(label)}")  # fmt: skip
+    if not found:
+        return ()
+    return (
+        f"Means outside their own intervals ({'; '.join(found)}): a few draws far from "
+        "the others carry such a mean.",
+    )
 
 
 def count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) -> tuple[str, ...]:
@@ -90,10 +123,11 @@ def count_note(explanation: Explanation, fit: Any, logs: dict[str, NDArray]) -> 
     sd = np.sqrt((r * (1 - r)).sum(axis=0))
     k = int(np.argmax(r.mean(axis=0)))
     label = plain(explanation.table["component"].values[k])
+    # Counts are whole, so a standard deviation that rounds to none is not shown.
+    spread = f", give or take {number(sd[k], 2)} (one standard deviation)" if sd[k] >= 0.5 else ""
     return (
         f"Counting estimates p(A|B) too: with z_i drawn afresh at every θ, component {label} was "
-        f"to be drawn {r[:, k].sum():,.0f} times, give or take {number(sd[k], 2)} (one standard "
-        "deviation).",
+        f"to be drawn {r[:, k].sum():,.0f} times{spread}.",
     )
 
 

@@ -40,9 +40,9 @@ def from_log(log_value: float, digits: int = 4) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """Any number in `digits` significant figures."""
+    """Any number in `digits` significant figures; a dash where it is not known."""
     if not math.isfinite(value):
-        return "nan" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+        return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if value == 0:
         return "0"
     return ("−" if value < 0 else "") + from_log(math.log(abs(value)), digits)

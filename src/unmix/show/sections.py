@@ -106,14 +106,24 @@ def crossings(ties: tuple[Tie, ...] | None, leading: list[str]) -> Section | Non
     return title, lines
 
 
+# Beyond this distance a row is no neighbour: a third of a row's probability is in another
+# component. Rows that are surely of different components are √2 apart, and a row that is shared in
+# halves is 0.71 from those that are sure.
+FAR = 0.5
+
+
 def alike(neighbours: xr.DataArray | None) -> Section | None:
-    """Rows shared among components most as this one is."""
+    """Rows shared among components most as this one is; those that are not left out."""
     if neighbours is None or not neighbours.size:
         return None
+    wanted = neighbours.size
+    neighbours = neighbours[neighbours["distance"].to_numpy() <= FAR]
     rows = [
         f"{plain(label, 24)} ({number(float(p), 3)})"
         for label, p in zip(neighbours["obs"].to_numpy(), neighbours.to_numpy(), strict=True)
     ]
+    if len(rows) < wanted:
+        rows.append("no other row is near" if rows else "no row is near")
     lines = wrap(", ".join(rows), WIDTH, initial_indent="  ", subsequent_indent="  ")
     title = (
         "Nearest neighbours: rows that the components share most as they share this one (in "

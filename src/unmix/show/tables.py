@@ -5,25 +5,22 @@ there is no colour.
 """
 
 from collections.abc import Iterable
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rich import box
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from unmix.assign.convergence import ESS, R_HAT
 from unmix.derive.correlations import with_correlations
 from unmix.show.numbers import datum, number, plain
+from unmix.show.table_widths import NAME, Widest, filled, name_in_lines, plain_table
 
 MOST_ROWS = 40
 MOST_COMPONENTS = 6
-NAME = 32  # characters of a name in one line
 
 
 def em_table(em: Any) -> RenderableType:
@@ -83,7 +80,7 @@ def posterior_table(summary: pd.DataFrame) -> RenderableType:
         (upright, least, NAME // 2),
     ]
     lines: list[RenderableType] = [
-        _Widest([_filled(rows, *way) for way in ways]), *_left_out(len(summary))
+        Widest([filled(rows, *way) for way in ways]), *_left_out(len(summary))
     ]  # fmt: skip
     lines += [
         Text(f"! {sentence}", style="bold red")
@@ -114,7 +111,7 @@ def assignments_table(
     several = len(labels) <= MOST_COMPONENTS
     columns = [] if data is None else [plain(c, NAME) for c in data.columns]
     heads = [f"p(z={label}|x)" for label in labels] if several else ["responsibility"]
-    table = _table("obs", *columns, "most likely", *heads)
+    table = plain_table("obs", *columns, "most likely", *heads)
     if counted is not None:
         table.add_column("counted", justify="right", header_style="bold")
         frequency = counted.transpose("obs", "component").to_numpy()
@@ -152,7 +149,7 @@ def unexplained_note(table: pd.DataFrame, rows: int = 8) -> RenderableType:
 def crosscheck_table(check: Any) -> RenderableType:
     """The verdict on the two roads, every test behind it, and what it cannot see."""
     styles = {"consistent": "bold green", "inconsistent": "bold red"}
-    table = _table("test", "statistic", "p-value", "terms")
+    table = plain_table("test", "statistic", "p-value", "terms")
     table.add_column("read against", justify="left", header_style="bold", overflow="fold")
     for outcome in check.outcomes:
         table.add_row(
@@ -167,6 +164,7 @@ def crosscheck_table(check: Any) -> RenderableType:
         + Text(check.verdict, style=styles.get(check.verdict, "bold yellow")),
         _indented(check.reason),
         table,
+        _indented(check.decides),
         Text("What this does not rule out:"),
         *(_indented("· " + sentence) for sentence in check.cannot_see),
     )
@@ -177,16 +175,23 @@ def comparison_table(comparison: Any) -> RenderableType:
     parameters = comparison.parameters
     names = [c for c in ("ml", "mode", "mean", "sd", "lower", "upper") if c in parameters]
     heads = {"ml": "maximum likelihood", "mode": "posterior mode", "mean": "posterior mean"}
-    table = _table("parameter", *(heads.get(c, c) for c in names), "EM inside")
+    rows = []
     for label, row in parameters.iloc[:MOST_ROWS].iterrows():
         inside = {True: "yes", False: "no !"}.get(row["em_inside"], "–")  # None: not known
-        table.add_row(
-            _name(label),
-            *(number(float(row[c])) for c in names),
-            Text(inside, style="bold red" if "!" in inside else ""),
-        )
+        cells = [Text(number(float(row[c]))) for c in names]
+        rows.append((label, [*cells, Text(inside, style="bold red" if "!" in inside else "")]))
+    long = [*(heads.get(c, c) for c in names), "EM inside"]
+    upright = [head.replace(" ", "\n") for head in long]
+    least = [j for j, c in enumerate(names, 1) if c in ("mode", "sd")]
+    ways = [
+        (long, [], NAME),
+        (upright, [], NAME),
+        (upright, [], NAME // 2),
+        (upright, least[:1], NAME // 2),
+        (upright, least, NAME // 2),
+    ]
     return Group(
-        table,
+        Widest([filled(rows, *way) for way in ways]),
         *_left_out(len(parameters)),
         *(Text(plain(sentence, 400)) for sentence in comparison.text),
     )
@@ -195,65 +200,23 @@ def comparison_table(comparison: Any) -> RenderableType:
 # -- parts ---------------------------------------------------------------------------------------
 
 
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, header_style="bold")
-    # Names are what one looks for: numbers and headings give way first.
-    table.add_column(Text(first), justify="left", overflow="fold", no_wrap=True)
-    for name in others:
-        table.add_column(Text(name), justify="right", overflow="fold")
-    return table
-
-
-class _Widest:
-    """Of several tables with the widths that they need, the first that there is room for."""
-
-    def __init__(self, tables: list[tuple[Table, int]]) -> None:
-        self.tables = tables
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        fitting = (table for table, width in self.tables if width <= options.max_width)
-        yield next(fitting, self.tables[-1][0])
-
-
-def _filled(
-    rows: list[tuple[Any, list[Text]]], heads: list[str], out: list[int], width: int
-) -> tuple[Table, int]:
-    """A table without some of its columns, counted from 1, its names folded; the room it needs."""
-    kept = [j for j in range(len(heads)) if j + 1 not in out]
-    table = _table("parameter", *(heads[j] for j in kept))
-    for column in table.columns:
-        column.no_wrap = True  # a number that is broken in two is read as another
-    named = [_name(name, width) for name, _ in rows]
-    for name, (_, cells) in zip(named, rows, strict=True):
-        table.add_row(name, *(cells[j] for j in kept))
-    room = max([9, *(len(line) for name in named for line in name.plain.split("\n"))])
-    for j in kept:
-        room += max(map(len, [*heads[j].split("\n"), *(cells[j].plain for _, cells in rows)]))
-    return table, room + 2 * len(kept) + 4  # blanks between, and the edges
-
-
-def _name(name: Any, width: int = NAME) -> Text:
-    """A parameter's name, whole: one that is long goes on in the next line, between words."""
-    return Text("\n  ".join(wrap(plain(name, 8 * NAME), width)))
-
-
 def _theta_tables(theta: xr.Dataset) -> Iterable[RenderableType]:
     """θ with one column for each component, then what belongs to all of them."""
     by_component = [n for n, v in theta.items() if "component" in v.dims]
     if by_component:
         labels = [plain(v, NAME) for v in theta["component"].values]
-        table = _table("parameter", *(f"component {label}" for label in labels))
+        table = plain_table("parameter", *(f"component {label}" for label in labels))
         lines = [line for name in by_component for line in _elements(theta[name], "component")]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(_name(label), *(number(float(v), 5) for v in values))
+            table.add_row(name_in_lines(label), *(number(float(v), 5) for v in values))
         yield table
         yield from _left_out(len(lines))
     shared = [n for n in theta.data_vars if n not in by_component]
     if shared:
-        table = _table("parameter", "value")
+        table = plain_table("parameter", "value")
         lines = [line for name in shared for line in _elements(theta[name], None)]
         for label, values in lines[:MOST_ROWS]:
-            table.add_row(_name(label), number(float(values), 5))
+            table.add_row(name_in_lines(label), number(float(values), 5))
         yield table
         yield from _left_out(len(lines))
 

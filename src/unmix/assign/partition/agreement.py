@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unmix.assign.labels import labels_of_rows
 from unmix.assign.partition.expected import adjusted_rand
 from unmix.assign.partition.given import as_partition
 from unmix.derive.theta import in_order_of
 from unmix.errors import UnmixError
+from unmix.printable import printable
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def agreement(one: Any, two: Any) -> Agreement:
     Raises
     ------
     UnmixError
-        If they have different numbers of rows, or hold numbers that are not finite or not whole.
+        If they have different numbers of rows, or labels of rows of which they share some and not
+        all; or hold numbers that are not finite or not whole, no name, or text beside numbers.
     """
     one, two = _rows_of(one), _rows_of(two)
     names, others = labels_of_rows(one), labels_of_rows(two)
@@ -85,6 +88,8 @@ def agreement(one: Any, two: Any) -> Agreement:
             f"the first partition has {len(c)} rows and the second {len(d)}: give two partitions "
             "of the same rows"
         )
+    if order is None:
+        _require_same_rows(names, others)
     d = d if order is None else d[order]
     n = len(c)
     cells = np.unique(c * (d.max() + 1) + d, return_counts=True)[1]
@@ -99,6 +104,27 @@ def agreement(one: Any, two: Any) -> Agreement:
         (int(c.max()) + 1, int(d.max()) + 1),
         n,
     )
+
+
+def _require_same_rows(names: NDArray | None, others: NDArray | None) -> None:
+    """Refuse labels of rows that are the same in part: by position, rows would be mixed up.
+
+    Raises
+    ------
+    UnmixError
+        Naming a row that only one of them has.
+    """
+    if names is None or others is None:
+        return
+    first, second = set(names.tolist()), set(others.tolist())
+    if first & second and first != second:
+        only = next(label for label in names.tolist() + others.tolist()
+                    if (label in first) != (label in second))  # fmt: skip
+        which = "first" if only in first else "second"
+        raise UnmixError(
+            f"only the {which} partition has a row {printable(only)}: give two partitions of the "
+            "same rows, or plain arrays where rows are in the same order"
+        )
 
 
 def _rows_of(given: Any) -> Any:

@@ -94,16 +94,46 @@ def as_partition(c: Any, name: str = "the partition") -> NDArray[np.int64]:
     Raises
     ------
     UnmixError
-        If it is not one-dimensional, is empty, or holds numbers that are not finite or not whole.
+        If it is not one-dimensional, is empty, or holds numbers that are not finite or not whole,
+        a row without a name, or text beside numbers, as 1 and "1" may or may not be one component.
     """
+    if isinstance(c, list | tuple) and any(isinstance(v, str) for v in c):
+        c = np.fromiter(c, dtype=object, count=len(c))  # or NumPy makes text of all of it
     array = rectangular(name, c, "one component for each row, (obs,)")
     if array.ndim != 1 or array.size == 0:
         raise UnmixError(f"{name} has shape {array.shape}: give one component for each row, (obs,)")
     if array.dtype.kind == "f":
         array = _whole(array[None], name, ("draw", "row"))[0]
     elif array.dtype.kind == "O":
-        array = np.array([str(v) for v in array.tolist()])
+        array = _of_one_kind(array, name)
     return canonical(array)
+
+
+def _of_one_kind(array: NDArray, name: str) -> NDArray:
+    """Names of components that came as Python objects, as an array of texts or of numbers.
+
+    Raises
+    ------
+    UnmixError
+        Where one is missing, with the first such row, and where there is text beside numbers.
+    """
+    import pandas as pd  # here, because it takes a moment
+
+    missing = np.flatnonzero(pd.isna(array))
+    if len(missing):
+        raise UnmixError(
+            f"{name} has no component at row {missing[0]} ({array[missing[0]]}): give one for each"
+        )
+    kinds = set(map(type, array.tolist()))
+    numbers_ = {kind for kind in kinds if issubclass(kind, int | float | np.number | np.bool_)}
+    if numbers_ and numbers_ != kinds:
+        raise UnmixError(
+            f"{name} names components by numbers and by text, so that 1 and '1' may be one: write "
+            "all names in one way"
+        )
+    if numbers_:
+        return _whole(array.astype(float)[None], name, ("draw", "row"))[0]
+    return np.array([str(v) for v in array.tolist()])
 
 
 def _whole(array: NDArray, name: str, words: tuple[str, str]) -> NDArray[np.integer]:

@@ -271,8 +271,6 @@ def _doubts(
 
 
 class _Options(NamedTuple):
-    """What `partition` was given, looked at."""
-
     costs: tuple[float, float]
     components: int | None
     restarts: int

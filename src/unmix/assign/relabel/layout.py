@@ -5,9 +5,8 @@ it. So the axes are found once, from the derived model or from the dims that the
 every variable of a trace that has one is moved: parameters, what was computed from them, z.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from unmix.arguments import said
 from unmix.assign.assignment import Symmetry, aligned
 from unmix.assign.identity import side_by_side
+from unmix.assign.relabel.given_symmetry import checked_symmetry
 from unmix.derive.components import Components, Theta
 from unmix.derive.theta import SAMPLE_DIMS
 from unmix.errors import UnmixError
@@ -278,41 +278,6 @@ def _require_one_order(dataset: xr.Dataset, found: Mapping[str, int]) -> None:
                 f"{first!r} and {name!r} label the same components in different orders: put them "
                 "into one order first, with .sel along the component dim"
             )
-
-
-def checked_symmetry(symmetry: Symmetry | None, k: int) -> Symmetry:
-    """Blocks that hold every component once; all components in one block by default.
-
-    Raises
-    ------
-    UnmixError
-        If a component is missing, named twice, or unknown.
-    """
-    if symmetry is None:
-        return (tuple(range(k)),)
-    blocks = _blocks(symmetry)
-    named = [c for block in blocks or () for c in block]
-    if blocks is None or len(named) > len(set(named)) or not set(named) <= set(range(k)):
-        raise UnmixError(
-            f"symmetry is {said(symmetry)}: give blocks of exchangeable components, each of 0 to "
-            f"{k - 1} at most once, such as ((0, 1), (2,))"
-        )
-    return (*blocks, *((c,) for c in range(k) if c not in named))
-
-
-def _blocks(symmetry: Any) -> Symmetry | None:
-    """Blocks as tuples of whole numbers; None where they are something else."""
-    if not isinstance(symmetry, Sequence) or isinstance(symmetry, str | bytes):
-        return None
-    blocks = []
-    for block in symmetry:
-        if not isinstance(block, Sequence | np.ndarray) or isinstance(block, str | bytes):
-            return None
-        members = list(block)
-        if not all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in members):
-            return None
-        blocks.append(tuple(int(c) for c in members))
-    return tuple(blocks)
 
 
 def _listed(names: object) -> str:

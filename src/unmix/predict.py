@@ -1,0 +1,77 @@
+"""`unmix predict`: who made new rows, by a saved fit, whose features are found by their names."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from unmix.errors import UnmixError
+from unmix.printable import listed, printable
+from unmix.stages import Stages
+from unmix.terminal import say
+
+
+def predict(
+    fit: Path, data: Path, output: Path, console: Console, *, id: str | None, seed: int
+) -> None:
+    """Write the table of `unmix.assignments` for new rows.
+
+    Parameters
+    ----------
+    fit
+        A fit of a model of the catalogue, as saved by unmix.
+    data
+        A CSV or Parquet file with the columns that the fit was made of, in any order.
+    output
+        The ``.csv`` or ``.parquet`` file to make.
+    console
+        Where to tell.
+    id
+        A column that names the rows.
+    seed
+        Of the rows simulated for the column ``tail``.
+
+    Raises
+    ------
+    UnmixError
+        If a file cannot be read or made, or a column is missing.
+    """
+    from unmix.assign.table.write import require_writable
+
+    require_writable(output, overwrite=False)
+    stage = Stages(console)
+    with stage("reading the fit, building its model again"):
+        from unmix import io
+
+        tree = io.load_tree(fit)
+        loaded, model = io.fit_in(tree), io.load_model(tree)
+    from unmix.infer import EMResult
+    from unmix.read_table import read_table
+    from unmix.remedies import WITHOUT_MAXIMUM
+
+    if isinstance(loaded, EMResult) and loaded.status.name in WITHOUT_MAXIMUM:
+        raise UnmixError(
+            f"{printable(fit, 200)} is no fit: EM ended without a maximum ({loaded.status.name}); "
+            "fit again with fewer components (-k), or sample (--method auto)"
+        )
+    features = [str(name) for name in model.coords["feature"]]
+    rows = read_table(data, features, id, new=True)
+    say(console, f"{printable(data, 200)}: {len(rows):,} rows of {listed(features)}")
+    others = list(rows.attrs["left_out"])
+    if others:
+        say(console, f"not in the fit, so left out: {listed(others)}")
+    with stage("responsibilities of the new rows, and rows simulated for their tails"):
+        import unmix
+        from unmix.assign.table.columns import free_name
+        from unmix.assign.table.write import write_table
+        from unmix.show.tables import unexplained_note
+
+        table = unmix.assignments(model, loaded, rows, id=free_name(id or "obs"), rng=seed)
+        table.index = rows.index.rename(table.index.name)
+    write_table(iter([table]), output)
+    counts = ", ".join(
+        f"{n:,} of component {printable(k)[1:-1]}"
+        for k, n in table["most_likely"].value_counts(sort=False).sort_index().items()
+    ) if "most_likely" in table else "components are not identified"  # fmt: skip
+    say(console, f"Most likely: {counts}")
+    console.print(unexplained_note(table))
+    say(console, f"Written to {printable(output, 200)}")
