@@ -9,7 +9,7 @@ Hertz and Weinshall 2003, NIPS 16:465).
 """
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from unmix.errors import UnmixError
 
 from .by_row import by_row, missing  # noqa: TID251  ruff takes the sibling for the banned root name
-
-
-Table = TypeVar("Table", xr.Dataset, xr.DataArray)
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def subjects(together: Any, rows: NDArray) -> Subjects:
     return Subjects(labels, of_row.astype(np.min_scalar_type(len(first))))
 
 
-def spread(by_subject: Table, together: Any) -> Table:
+def spread[T: (xr.Dataset, xr.DataArray)](by_subject: T, together: Any) -> T:
     """Repeat what is known of each subject for each of its rows.
 
     Parameters
@@ -95,7 +92,9 @@ def spread(by_subject: Table, together: Any) -> Table:
     UnmixError
         If the table is about another number of subjects.
     """
-    rows = together.index.to_numpy() if hasattr(together, "index") else np.arange(len(together))
+    rows = (
+        together.index.to_numpy() if isinstance(together, pd.Series) else np.arange(len(together))
+    )
     who = subjects(np.asarray(together), rows)
     if by_subject.sizes.get("obs") != len(who.names):
         raise UnmixError(
