@@ -154,7 +154,10 @@ def _proved_table(
 ) -> TableGraph:
     """The table of a model whose rows never meet: entries follow ``z`` by position."""
     n, k = by_rows.n_obs, by_rows.n_components
-    frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
+    frozen: dict[Variable, Variable] = {
+        opened.observed[name]: data[opened.observed[name]] for name in by_rows.data
+    }
+    frozen |= {variable: pt.constant(values) for variable, values in by_rows.beside.items()}
     log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
     positions = np.arange(n, dtype=np.min_scalar_type(n))
     index: dict[str, NDArray[np.integer]] = {}
