@@ -67,7 +67,9 @@ def observe(
             pm.Normal("x", mu[k], sd, observed=x, dims=dims)
         return
     chol = sigma[..., None] * corr
-    chol = chol if {"sigma", "corr"} <= set(alike) else chol[k]
+    if {"sigma", "corr"} <= set(alike):
+        chol = pt.stack([chol] * normals)  # K of the same: a row is then one function of its k
+    chol = chol[k]
     if error is None and not noise:
         pm.MvNormal("x", mu[k], chol=chol, observed=x, dims=dims)
         return

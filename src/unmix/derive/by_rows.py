@@ -290,8 +290,6 @@ def _is_range(values: NDArray) -> bool:
     return whole and np.array_equal(values, np.arange(len(values)))
 
 
-def _freed(
-    graphs: list[TensorVariable], freed: dict[Variable, Variable]
-) -> list[TensorVariable]:
+def _freed(graphs: list[TensorVariable], freed: dict[Variable, Variable]) -> list[TensorVariable]:
     """Graphs with variables in place of constants."""
     return list(clone_replace(graphs, freed, rebuild_strict=False))
