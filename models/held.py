@@ -69,28 +69,21 @@ class Held:
                 f"fixed[{name!r}] has shape {value.shape} and the parameter {shape}, one entry for "
                 f"each {' and '.join(dims) or 'model'}: give that, with NaN for what is free"
             )
-        if np.isinf(value).any():
-            raise UnmixError(f"fixed[{name!r}] is infinite: give finite numbers")
+        _require_values(name, value)
         free = np.isnan(value)
         if not free.any():
             return pt.constant(value)
+        if free.all():
+            return declare(dims)
         by_component = free.reshape(len(value), -1)
-        if (
-            len(shape) == 0
-            or name == "w"
-            or (by_component.any(axis=1) != by_component.all(axis=1)).any()
-        ):
+        if name == "w" or (by_component.any(axis=1) != by_component.all(axis=1)).any():
             raise UnmixError(
-                f"fixed[{name!r}] is NaN in a part: "
-                + (
-                    "give all weights or none"
-                    if name == "w"
-                    else "a component is held in all its features or in none"
-                )
+                "fixed['w'] is NaN in a part: give all weights or none"
+                if name == "w"
+                else f"fixed[{name!r}] is NaN in some features of a component: hold all of them or "
+                "none"
             )
         which = np.flatnonzero(by_component.all(axis=1))
-        if len(which) == len(value):
-            return declare(dims)
         labels = model.coords[dims[0]]
         model.add_coord(f"free_{name}", [labels[k] for k in which])
         part = declare((f"free_{name}", *dims[1:]))
@@ -147,6 +140,20 @@ class Held:
     def plain(self) -> dict[str, Any] | None:
         """The values as JSON holds them; None where there are none."""
         return {name: value.tolist() for name, value in self.values.items()} or None
+
+
+def _require_values(name: str, value: NDArray) -> None:
+    """Refuse what the parameter cannot be; NaN stands for what is free."""
+    known = value[~np.isnan(value)]
+    if np.isinf(known).any():
+        raise UnmixError(f"fixed[{name!r}] is infinite: give finite numbers")
+    if name in ("sigma", "w") and (known < 0).any() or name == "sigma" and (known == 0).any():
+        least = "0 or more" if name == "w" else "above 0"
+        raise UnmixError(f"fixed[{name!r}] is {known.min():g}: give numbers {least}")
+    if name == "w" and len(known) == len(value) and abs(known.sum() - 1.0) > 1e-9:
+        raise UnmixError(
+            f"fixed['w'] must sum to one and its numbers sum to {known.sum():g}: divide them by it"
+        )
 
 
 def shared(equal: Any, names: Sequence[str]) -> tuple[str, ...]:
