@@ -147,7 +147,7 @@ def _require_values(name: str, value: NDArray) -> None:
     known = value[~np.isnan(value)]
     if np.isinf(known).any():
         raise UnmixError(f"fixed[{name!r}] is infinite: give finite numbers")
-    if name in ("sigma", "w") and (known < 0).any() or name == "sigma" and (known == 0).any():
+    if (name in ("sigma", "w") and (known < 0).any()) or (name == "sigma" and (known == 0).any()):
         least = "0 or more" if name == "w" else "above 0"
         raise UnmixError(f"fixed[{name!r}] is {known.min():g}: give numbers {least}")
     if name == "w" and len(known) == len(value) and abs(known.sum() - 1.0) > 1e-9:

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from scipy import stats
-
-import unmix
-from unmix import io
 from unmix.models import gaussian
 from unmix.models.labels import read
 from unmix.models.together import spread, subjects
+
+import unmix
+from unmix import io
 
 RNG = np.random.default_rng(20261126)
 N = 24
@@ -303,7 +303,7 @@ def test_equal_covariance_is_the_pooled_one():
 
 
 def test_equal_names_what_can_be():
-    with pytest.raises(unmix.UnmixError, match="equal names 'mu'.*'sigma'"):
+    with pytest.raises(unmix.UnmixError, match=r"equal names 'mu'.*'sigma'"):
         gaussian(X, 2, equal="mu")
 
 
