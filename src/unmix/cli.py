@@ -13,6 +13,7 @@ import typer
 
 from unmix import __version__
 from unmix.errors import UnmixError
+from unmix.known_columns import Fixed, LabelColumn, Names, known
 from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
 
@@ -112,6 +113,9 @@ def fit(
     components: Components,
     columns: Columns = None,
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
+    names: Names = None,
+    labels: LabelColumn = None,
+    fix: Fixed = None,
     covariance: Covariance = "full",
     method: Method = "auto",
     draws: Draws = 1000,
@@ -155,6 +159,7 @@ def fit(
     from unmix.terminal import say, terminal
 
     x = read_table(data, _names(columns), id)
+    x, plan = known(data, x, plan, _names(names, "--names"), labels, fix)
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "
@@ -256,9 +261,6 @@ def plot(
             plotting.plot(fit, wanted, out, console, seed)
     finally:
         out.leave()
-
-
-# --- parts ---------------------------------------------------------------------------------------
 
 
 def _names(text: str | None, option: str = "--columns") -> list[str] | None:
