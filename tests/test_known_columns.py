@@ -1,4 +1,4 @@
-"""`unmix fit --names --labels --fix`: what is known beforehand, from the command line to the model."""
+"""`unmix fit --names --labels --fix`: what is known beforehand, on the command line."""
 
 import numpy as np
 import pandas as pd
