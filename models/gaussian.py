@@ -108,10 +108,12 @@ def gaussian(
     """
     rows = as_rows(x)
     values, names = rows.values, component_names(components)
-    if len(names) > len(values):
+    who = None if together is None else subjects(together, rows.labels)
+    n, what = (len(values), "row") if who is None else (len(who.names), "subject")
+    if len(names) > n:
         raise UnmixError(
-            f"components is {len(names)} but there are only {len(values)} rows: give at most "
-            "one component for each row"
+            f"components is {len(names)} but there are only {n} {what}s: give at most "
+            f"one component for each {what}"
         )
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
@@ -121,7 +123,6 @@ def gaussian(
     scale = values.std(axis=0) if scale is None else scale
     every = with_noise(names) if noise else names
     known = None if labels is None else marks.read(labels, every, rows.labels)
-    who = None if together is None else subjects(together, rows.labels)
     s = None if error is None else errors.read(error, rows.labels, len(rows.features))
     full = values.ndim == 2 and covariance == "full"
     alike = shared(equal, ("sigma", "corr") if full else ("sigma",))

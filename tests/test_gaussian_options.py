@@ -368,12 +368,19 @@ def test_covariances_of_errors():
     }
     found = bayes_of(gaussian(XY, 2, error=s), theta)["log_likelihood"].values
     none = bayes_of(gaussian(XY, 2, error=np.zeros(N)), theta)["log_likelihood"].values
+    model = gaussian(XY, 2, error=s, covariance="diagonal")
+    parts = {name: theta[name] for name in ("w", "mu", "sigma")}
+    straight = bayes_of(model, parts)["log_likelihood"].values
     for k in range(2):
         chol = theta["sigma"][k][:, None] * theta["corr"][k]
         own = chol @ chol.T
         right = [stats.multivariate_normal.logpdf(XY[i], theta["mu"][k], own + s[i])
                  for i in range(N)]  # fmt: skip
         np.testing.assert_allclose(found[:, k], right, rtol=1e-11)
+        np.testing.assert_allclose(straight[:, k], [
+            stats.multivariate_normal.logpdf(XY[i], theta["mu"][k], np.diag(theta["sigma"][k] ** 2)
+                                             + s[i]) for i in range(N)
+        ], rtol=1e-11)  # fmt: skip
         plain = stats.multivariate_normal.logpdf(XY, theta["mu"][k], own)
         np.testing.assert_allclose(none[:, k], plain, rtol=1e-11)
 
