@@ -220,7 +220,7 @@ def find_rows(
     found = _proved(opened, read, z, originals, expanded, {})
     if found is None:
         # Once more with constants of that length as data: labels, covariates.
-        beside, freed = _of_rows([*originals, *expanded], [*read.values()], z_shape[0])
+        beside, freed = _of_rows(originals, [*read.values()], z_shape[0])
         if not freed:
             return None
         originals, expanded = _freed(originals, freed), _freed(expanded, freed)
