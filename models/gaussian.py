@@ -15,29 +15,42 @@ nothing. Component means lie around the middle of the data's range, as spread ou
 Gamma(2, 2 / s) with the data's own standard deviation s as their mean; the shape of 2 keeps a
 component from collapsing onto a point (Chung et al. 2013, Psychometrika 78:685). Correlations are
 LKJ(2).
+
+What may be known or wanted beside that stands in files of its own: labels of some rows (`labels`),
+rows that share one z (`together`), parameters that are known or shared (`held`), a component of
+noise (`noise`), errors of measurement (`error`), cells that are missing (`missing`).
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pymc as pm
-from numpy.typing import NDArray
 
-from unmix.arguments import whole
-from unmix.derive.present import note_present
 from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
 
-from .missing import Cells  # noqa: TID251
+from . import error as errors  # noqa: TID251  ruff takes siblings for the banned root name
+from . import labels as marks  # noqa: TID251
+from .components import component_names, with_noise  # noqa: TID251
+from .held import Held, shared  # noqa: TID251
+from .normals import observe  # noqa: TID251
+from .together import subjects  # noqa: TID251
 
 
 def gaussian(
     x: Any,
-    components: int = 2,
+    components: int | Sequence[str] = 2,
     *,
     covariance: str = "full",
+    equal: Sequence[str] = (),
+    noise: bool = False,
+    labels: Any = None,
+    together: Any = None,
+    error: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
@@ -50,11 +63,29 @@ def gaussian(
     Parameters
     ----------
     x
-        Rows: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+        Rows: array of shape (obs,) or (obs, feature), pandas Series or DataFrame. Cells may be
+        missing (NaN): such a row counts by the cells that are there (`unmix.models.missing`).
     components
-        K, at least 1 and at most the number of rows.
+        K, at least 1 and at most the number of rows; or K names.
     covariance
         ``"full"``, or ``"diagonal"`` for features that are independent within a component.
+    equal
+        What all components share: ``"sigma"``, ``"corr"``, or both.
+    noise
+        Whether there is one more component, the last, called ``"noise"``: uniform over the box
+        that the data span. A new row outside that box is no noise.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    error
+        Known errors of measurement: standard deviations (obs,) or (obs, feature), or covariances
+        (obs, feature, feature). ``mu`` and ``sigma`` are then those of the true values. The model
+        has them as ``pm.Data`` called ``error``; new rows need their own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free. ``corr`` is given as correlation matrices.
     concentration
         Of the Dirichlet prior of ``w``.
     centre, spread
@@ -65,130 +96,95 @@ def gaussian(
     correlation
         LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
     weights
-        How much each row counts, (obs,), 0 or more (`unmix.weigh`); the priors' scales are those
-        of the rows as they stand.
+        How much each row (or subject) counts, 0 or more (`unmix.weigh`); priors are scaled to the
+        rows as they stand.
 
     Returns
     -------
     pymc.Model
         Free ``w`` (component), ``mu`` and ``sigma`` (component[, feature]), ``corr`` (Cholesky
-        factors of the correlation matrices, when full), latent ``z`` (obs), observed ``x``.
+        factors of the correlation matrices, when full), latent ``z`` (obs, or subject), observed
+        ``x``. With noise, ``mu``, ``sigma`` and ``corr`` are those of the normals alone.
 
     Raises
     ------
     UnmixError
-        For cells that are not finite numbers, a constant column, or a number of components that
-        the rows cannot carry.
+        For cells that are infinite or text, a constant column, a number of components that
+        the rows cannot carry, or an option that does not fit the rows.
     """
     rows = as_rows(x, missing=True)
-    components = whole("components", components)
-    if components > len(rows.values):
+    values, names = rows.values, component_names(components)
+    who = None if together is None else subjects(together, rows.labels)
+    n, what = (len(values), "row") if who is None else (len(who.names), "subject")
+    if len(names) > n:
         raise UnmixError(
-            f"components is {components} but there are only {len(rows.values)} rows: give at most "
-            "one component for each row"
+            f"components is {len(names)} but there are only {n} {what}s: give at most "
+            f"one component for each {what}"
         )
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
-    values = rows.values
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     centre = (low + high) / 2 if centre is None else centre
     spread = high - low if spread is None else spread
     scale = np.nanstd(values, axis=0) if scale is None else scale
+    every = with_noise(names) if noise else names
+    known = None if labels is None else marks.read(labels, every, rows.labels)
+    s = None if error is None else errors.read(error, rows.labels, len(rows.features))
+    full = values.ndim == 2 and covariance == "full"
+    alike = shared(equal, ("sigma", "corr") if full else ("sigma",))
+    held = Held(fixed, ("w", "mu", "sigma", *(["corr"] if full else [])))
 
     # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
     numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
     # Of one feature no variable has the dim; the name is kept for figures.
-    coords: dict[str, Any] = {"component": range(components), "feature": rows.features}
-    obs = None if numbered else rows.labels
-    if values.ndim == 1:
-        model = _one_feature(values, coords, obs, concentration, centre, spread, scale)
-    else:
-        model = _features(
-            values, coords, obs, concentration, centre, spread, scale, covariance, correlation
-        )
+    coords: dict[str, Any] = {"component": every, "feature": rows.features}
+    each = "normal" if noise else "component"  # the dim of what every normal has for itself
+    if noise:
+        coords["normal"] = names
+    if who is not None:
+        coords["subject"] = who.names
+    per_obs = "obs" if who is None else "subject"
+    feature = ("feature",) if values.ndim == 2 else ()
+    of_sigma = feature if "sigma" in alike else (each, *feature)
+    alpha = [concentration] * len(every)
+
+    with pm.Model(coords=coords) as model:
+        model.add_coord("obs", None if numbered else rows.labels, length=len(values))
+        w = held("w", ("component",), lambda d: pm.Dirichlet("w", alpha, dims=d))
+        mu = held("mu", (each, *feature), lambda d: pm.Normal("mu", centre, spread, dims=d))
+        sigma = held("sigma", of_sigma, lambda d: pm.Gamma("sigma", 2, 2 / scale, dims=d))
+        if known is None:
+            z = pm.Categorical("z", w, dims=per_obs)
+        else:
+            known_z = known if who is None else marks.of_subjects(known, rows.labels, who)
+            z = pm.Categorical("z", w, dims=per_obs, initval=marks.first_guess(known_z))
+            marks.declare(z, known_z, dims=per_obs)
+        k = z if who is None else z[who.of_row]  # the component of each row
+        if full:
+            d = len(rows.features)
+            stack = () if "corr" in alike else (len(names),)
+            corr = held.factor(
+                "corr",
+                stack,
+                d,
+                lambda n: pm.LKJCorr("corr", n=d, eta=correlation, shape=(*n, d, d)),
+            )
+        else:
+            corr = None
+        observe(values, k, mu, sigma, corr, alike=alike, normals=len(names), noise=noise, error=s)
     arguments = {
-        "components": int(components),
+        "components": names if isinstance(names, list) else len(names),
         "covariance": covariance,
+        "equal": list(alike),
+        "noise": bool(noise),
+        "fixed": held.plain(),
         "concentration": concentration,
         "centre": centre,
         "spread": spread,
         "scale": scale,
         "correlation": correlation,
     }
+    ids = None if who is None else who.names[who.of_row]
     weigh(model, weights)
-    return remember(model, "gaussian", arguments, by_row={"weights": weights})
-
-
-def _one_feature(
-    x: NDArray,
-    coords: dict[str, Any],
-    obs: NDArray | None,
-    concentration: float,
-    centre: Any,
-    spread: Any,
-    scale: Any,
-) -> pm.Model:
-    k = len(coords["component"])
-    with pm.Model(coords=coords) as model:
-        model.add_coord("obs", obs, length=len(x))
-        w = pm.Dirichlet("w", [concentration] * k, dims="component")
-        mu = pm.Normal("mu", centre, spread, dims="component")
-        sigma = pm.Gamma("sigma", 2, 2 / scale, dims="component")
-        z = pm.Categorical("z", w, dims="obs")
-        if np.isfinite(x).all():
-            pm.Normal("x", mu[z], sigma[z], observed=x, dims="obs")
-        else:
-            c = Cells(x)
-            pm.Normal("x", c.mean(mu[z]), c.scale(sigma[z]), observed=c.filled, dims="obs")
-            note_present(model, "x", c.there)
-    return model
-
-
-def _features(
-    x: NDArray,
-    coords: dict[str, Any],
-    obs: NDArray | None,
-    concentration: float,
-    centre: Any,
-    spread: Any,
-    scale: Any,
-    covariance: str,
-    correlation: float,
-) -> pm.Model:
-    k, d = len(coords["component"]), x.shape[1]
-    with pm.Model(coords=coords) as model:
-        model.add_coord("obs", obs, length=len(x))
-        w = pm.Dirichlet("w", [concentration] * k, dims="component")
-        mu = pm.Normal("mu", centre, spread, dims=("component", "feature"))
-        sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", "feature"))
-        z = pm.Categorical("z", w, dims="obs")
-        if covariance == "diagonal":
-            if np.isfinite(x).all():
-                pm.Normal("x", mu[z], sigma[z], observed=x, dims=("obs", "feature"))
-            else:
-                c = Cells(x)
-                pm.Normal(
-                    "x",
-                    c.mean(mu[z]),
-                    c.scale(sigma[z]),
-                    observed=c.filled,
-                    dims=("obs", "feature"),
-                )
-                note_present(model, "x", c.there)
-        elif not np.isfinite(x).all():
-            corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
-            chol = sigma[..., None] * corr
-            c = Cells(x)
-            pm.MvNormal(
-                "x",
-                c.mean(mu[z]),
-                c.covariance(chol @ chol.mT, z),
-                observed=c.filled,
-                dims=("obs", "feature"),
-            )
-            note_present(model, "x", c.there)
-        else:
-            corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
-            chol = sigma[..., None] * corr
-            pm.MvNormal("x", mu[z], chol=chol[z], observed=x, dims=("obs", "feature"))
-    return model
+    by_row = {"labels": known, "together": ids, "error": s, "weights": weights}
+    return remember(model, "gaussian", arguments, by_row=by_row)

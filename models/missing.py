@@ -57,7 +57,17 @@ class Cells:
 
         Rows that lack the same cells share one for each component.
         """
-        there = self._patterns.astype(float)
-        both = there[:, :, None] * there[:, None, :]
-        certain = CERTAIN**2 * np.stack([np.diag(1 - row) for row in there])
+        both, certain = self._of_patterns
         return (covariance[:, None] * both + certain)[z, self._pattern]
+
+    def covariance_of_rows(self, covariance: Any) -> Any:
+        """The same from a covariance for each row, (obs, feature, feature)."""
+        both, certain = self._of_patterns
+        return covariance * both[self._pattern] + certain[self._pattern]
+
+    @property
+    def _of_patterns(self) -> tuple[NDArray, NDArray]:
+        """Which pairs of cells are there, and the variances of those that are not."""
+        there = self._patterns.astype(float)
+        certain = CERTAIN**2 * np.stack([np.diag(1 - row) for row in there])
+        return there[:, :, None] * there[:, None, :], certain

@@ -735,6 +735,79 @@ def missing_cells():
     return unmix.models.gaussian(_holes(), 2)
 
 
+@case(2, 12, {"w": 0, "mu": 0, "sigma": 0}, symmetry=APART)
+def labels_of_some_rows():
+    known = np.where(np.arange(12) % 4 == 0, (_line() > 0).astype(int), -1)
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", [1, 1])
+        mu = pm.Normal("mu", 0, 2, shape=2)
+        sigma = pm.HalfNormal("sigma", 1, shape=2)
+        z = pm.Categorical("z", w, shape=12, initval=np.maximum(known, 0))
+        pm.Potential("labels", pt.switch(pt.eq(z, known) | (known < 0), 0.0, -np.inf))
+        pm.Normal("x", mu[z], sigma[z], observed=_line())
+    return model
+
+
+@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0,), (1, 2)))
+def labels_of_one_component():
+    a = np.ones((12, 3))
+    a[3], a[4], a[7] = [1, 0, 0], [0.5, 2, 2], [0, 1, 1]
+    with np.errstate(divide="ignore"):
+        log_a = pt.as_tensor(np.log(a))
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        mu = pm.Normal("mu", 0, 2, shape=3)
+        z = pm.Categorical("z", w, shape=12, initval=a.argmax(axis=1))
+        pm.Normal("x", mu[z], 1.0, observed=_line())
+        pm.Potential("labels", log_a[np.arange(12), z])
+    return model
+
+
+@case(
+    2,
+    4,
+    {"w": 0, "mu": 0, "sigma": 0},
+    symmetry=APART,
+    road="rows of 'x' do not follow 'z' one by one",
+)
+def subjects_of_which_one_is_known():
+    together = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3])
+    labels = np.where(np.arange(12) == 4, "b", "")
+    return unmix.models.gaussian(_line(), ["a", "b"], together=together, labels=labels)
+
+
+@case(
+    3,
+    12,
+    {"w": 0, "mu": 0, "sigma": 0},
+    symmetry=((0, 1), (2,)),
+    road="'x' is CustomDist_x, which is no family of the pass",
+)
+def normals_and_noise():
+    return unmix.models.gaussian(_line(), 2, noise=True)
+
+
+@case(
+    2,
+    14,
+    {"w": 0, "mu": 0, "sigma": 0, "corr": 0},
+    road="the parameters of 'x' depend on the row",
+)
+def measured_with_known_errors():
+    return unmix.models.gaussian(_plane(), 2, error=np.linspace(0.0, 0.8, 14))
+
+
+@case(2, 14, {"w": 0, "mu": 0})
+def one_covariance_for_all_components():
+    return unmix.models.gaussian(_plane(), 2, equal=("sigma", "corr"))
+
+
+@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0,), (1, 2)))
+def one_mean_is_known():
+    fixed = {"mu": [0.0, np.nan, np.nan], "sigma": np.ones(3)}
+    return unmix.models.gaussian(_line(), 3, fixed=fixed)
+
+
 @lru_cache
 def built(name: str) -> pm.Model:
     """The model, built once a session: PyTensor compiles slowly."""

@@ -107,7 +107,7 @@ def test_what_are_no_families(codes):
 
 
 @by_family
-def sides(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
+def sides(normal, mvnormal, poisson, bernoulli, categorical, exponential, labels):  # type: ignore[no-untyped-def]
     """A branch on a family that is not there cannot even be compiled."""
 
     def sides(families, code):  # type: ignore[no-untyped-def]

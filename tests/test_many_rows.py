@@ -75,7 +75,20 @@ def test_a_careless_proof_is_found_out(name, monkeypatch):
     assert any(proof(term) for term in TOGETHER.values())
 
 
-@pytest.mark.parametrize("name", ["normal", "multivariate_normal_by_cholesky", "poisson_columns"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "normal",
+        "multivariate_normal_by_cholesky",
+        "poisson_columns",
+        "regression_inside_the_components",
+        "labels_of_some_rows",
+        "labels_of_one_component",
+        "measured_with_known_errors",
+        "one_covariance_for_all_components",
+        "normals_and_noise",
+    ],
+)
 def test_any_rows_are_those_of_the_table(name):
     derivation = derived(name)
     theta = derivation.space.jittered(np.random.default_rng(5))
@@ -90,7 +103,7 @@ def test_any_rows_are_those_of_the_table(name):
             np.testing.assert_allclose(parts[term], entries[rows], rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["regression_inside_the_components", "rows_in_another_order"])
+@pytest.mark.parametrize("name", ["subject_level_assignment", "rows_in_another_order"])
 def test_without_a_proof_everything_is_measured(name):
     assert derived(name).by_rows is None
 

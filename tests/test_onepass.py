@@ -73,6 +73,9 @@ def numpy_statistics(term, x, packed, r):
         features = np.hstack([u, u[:, i] * u[:, j]])
     elif term.family.name == "Categorical":
         features = np.hstack([x[:, [j]] == np.arange(term.family.levels) for j in range(term.d)])
+    elif term.family.name == "Labels":
+        own = x[:, [int(p[0])]] if term.family.soft else np.zeros((len(x), 1))
+        features = np.where(r[:, None] > 0, own, 0.0)
     else:
         features = x
     return r @ features, r @ np.abs(features)

@@ -59,7 +59,8 @@ def analyse(
         from unmix.remedies import WITHOUT_MAXIMUM, for_command_line
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
-        model = models.gaussian(x, plan.components, covariance=plan.covariance)
+        arguments = {"components": plan.components, "covariance": plan.covariance, **plan.known}
+        model = models.gaussian(x, **arguments)
         derivation = derive(model)
     work = Work(x, model, plan, out, console, stage)
     work.show("The declaration")

@@ -29,6 +29,7 @@ from unmix.cli_options import (
 )
 from unmix.cli_saved import check, explain, plot, predict
 from unmix.errors import UnmixError
+from unmix.known_columns import Fixed, LabelColumn, Names, known
 from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
 
@@ -103,6 +104,9 @@ def fit(
     components: Components,
     columns: Columns = None,
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
+    names: Names = None,
+    labels: LabelColumn = None,
+    fix: Fixed = None,
     covariance: Covariance = "full",
     method: Method = "auto",
     draws: Draws = 1000,
@@ -148,6 +152,7 @@ def fit(
     from unmix.terminal import say, terminal
 
     x = read_table(data, names_in(columns), id)
+    x, plan = known(data, x, plan, names_in(names, "--names"), labels, fix)
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "

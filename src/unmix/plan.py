@@ -1,6 +1,7 @@
 """What was asked for on the command line."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unmix.errors import UnmixError
@@ -33,6 +34,8 @@ class Plan:
         ``".nc"`` or ``".zarr"``.
     id
         What the column that names the rows is called in ``assignments.csv``.
+    known
+        Further arguments of the model: names of the components, labels, known parameters.
     compare, figures
         Whether EM is compared with the draws, and whether figures are drawn.
     broken
@@ -51,6 +54,7 @@ class Plan:
     suffix: str = ".nc"
     id: str = "obs"
     broken: str | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
     compare: bool = True
     figures: bool = True
 

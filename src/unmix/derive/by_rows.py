@@ -13,11 +13,11 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 from pytensor.graph.basic import Variable
-from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.type import TensorType
-from pytensor.tensor.variable import TensorVariable
+from pytensor.tensor.variable import TensorConstant, TensorVariable
 
 from unmix.derive import bayes
 from unmix.derive.compiling import compile_table
@@ -74,6 +74,9 @@ class ByRows:
         The opened model.
     data
         Observed values by name, each with one entry or slice for each row.
+    beside
+        Other arrays with one entry or slice for each row (labels, covariates, measurement errors),
+        by the variable that stands for each in the graphs.
     log_prior, log_likelihood
         Graphs of θ, (component, 1), and of θ and the observed value variables, (component, row).
     names
@@ -84,6 +87,7 @@ class ByRows:
 
     opened: Opened
     data: dict[str, NDArray]
+    beside: dict[TensorVariable, NDArray]
     log_prior: TensorVariable
     log_likelihood: TensorVariable
     names: tuple[str, ...]
@@ -92,7 +96,12 @@ class ByRows:
     @property
     def n_obs(self) -> int:
         """Number of rows."""
-        return len(next(iter(self.data.values())))
+        return len(self.arrays[0])
+
+    @property
+    def arrays(self) -> list[NDArray]:
+        """All that has one entry or slice for each row."""
+        return [*self.data.values(), *self.beside.values()]
 
     @property
     def n_components(self) -> int:
@@ -106,7 +115,8 @@ class ByRows:
 
     @cached_property
     def _tables(self) -> Callable[..., Any]:
-        inputs = [*self._touched.values(), *(self.opened.observed[n] for n in self.data)]
+        observed = [self.opened.observed[n] for n in self.data]
+        inputs = [*self._touched.values(), *observed, *self.beside]
         return compile_table(inputs, [self.log_prior, self.log_likelihood])
 
     def tables(self, theta: Theta, rows: Rows) -> tuple[NDArray, NDArray]:
@@ -118,7 +128,7 @@ class ByRows:
             If θ breaks a constraint of the likelihood.
         """
         point = [np.asarray(theta[n], v.type.dtype) for n, v in self._touched.items()]
-        values = [x[rows] for x in self.data.values()]
+        values = [x[rows] for x in self.arrays]
         try:
             log_prior, log_likelihood = self._tables(*point, *values)
         except (ValueError, AssertionError, ArithmeticError) as error:
@@ -141,12 +151,12 @@ class ByRows:
         """Every term that depends on ``z``, as PyMC computes it, for some rows; z (row,)."""
         point = [np.asarray(theta[n], v.type.dtype) for n, v in self.opened.theta.items()]
         z = np.asarray(z, dtype=self.opened.z.type.dtype)
-        values = self.terms(*point, z, *(x[rows] for x in self.data.values()))
+        values = self.terms(*point, z, *(x[rows] for x in self.arrays))
         return dict(zip(self.names, values, strict=True))
 
     def windows(self) -> Iterator[slice]:
         """All rows, a window at a time."""
-        columns = sum(x[0].size for x in self.data.values())
+        columns = sum(x[0].size for x in self.arrays)
         step = max(1024, WINDOW // (self.n_components * columns))
         for start in range(0, self.n_obs, step):
             yield slice(start, min(start + step, self.n_obs))
@@ -170,14 +180,18 @@ class ByRows:
         if n <= size:
             return np.arange(n)
         found = [rng.integers(n, size=size), np.array([0, n - 1])]
-        for x in self.data.values():
+        for x in self.arrays:
             for column in x.reshape(n, -1).T[:256]:
                 found.append(np.array([column.argmin(), column.argmax()]))
         return np.unique(np.concatenate(found))
 
     def on(self, rows: Rows) -> "ByRows":
         """The same functions of some of the rows."""
-        return replace(self, data={name: x[rows] for name, x in self.data.items()})
+        return replace(
+            self,
+            data={name: x[rows] for name, x in self.data.items()},
+            beside={variable: x[rows] for variable, x in self.beside.items()},
+        )
 
 
 def find_rows(
@@ -187,31 +201,95 @@ def find_rows(
     terms = opened.assignment_terms
     if len(z_shape) != 1 or not terms or any(n != 1 for n in opened.log_prior.type.shape[:-1]):
         return None
-    above = {name: set(ancestors([term])) for name, term in terms.items()}
-    everywhere = set().union(*above.values())
+    everywhere = set(ancestors(list(terms.values())))
     read = {name: value for name, value in opened.observed.items() if value in everywhere}
     values: Any = {name: data[value] for name, value in read.items()}
     arrays = {name: np.asarray(value.data) for name, value in values.items()}
     if any(x.ndim == 0 or len(x) != z_shape[0] for x in arrays.values()):
         return None
-    if any(not found & set(read.values()) for found in above.values()):
-        return None
     held = {v: c for v, c in data.items() if v not in set(read.values())}
-    inputs = list(opened.theta.values())
     z = TensorType(opened.z.type.dtype, (None,))(opened.latent.name)
     z_every = pt.constant(np.arange(k, dtype=opened.z.type.dtype)[:, None])
     own = without_length(opened.terms[opened.latent.name])
+    parts = [own, *terms.values()]
     try:
-        originals = vectorize_graph([own, *terms.values()], {opened.z: z, **held})
-        compiled = compile_table([*inputs, z, *read.values()], originals)
-        if not proved(compiled, 1 + len(read)):
-            return None
+        originals = vectorize_graph(parts, {opened.z: z, **held})
         expanded = vectorize_graph(list(terms.values()), {opened.z: z_every, **held})
-        expanded = solve_rows_together(expanded)
     except (IndexError, ValueError, TypeError, AssertionError):
         return None  # a graph that looks into z by position, at its full length
+    found = _proved(opened, read, z, originals, expanded, {})
+    if found is None:
+        # Once more with constants of that length as data: labels, covariates.
+        beside, freed = _of_rows(originals, [*read.values()], z_shape[0])
+        if not freed:
+            return None
+        originals, expanded = _freed(originals, freed), _freed(expanded, freed)
+        found = _proved(opened, read, z, originals, expanded, beside)
+    else:
+        beside = {}
+    if found is None:
+        return None
+    compiled, expanded = found
     summed = [g.sum(axis=tuple(range(2, g.type.ndim))) if g.type.ndim > 2 else g for g in expanded]
     log_likelihood = pt.add(*summed) if len(summed) > 1 else summed[0]
     log_prior = vectorize_graph(opened.log_prior, held) if held else opened.log_prior
     names = (opened.latent.name, *terms)
-    return ByRows(opened, arrays, log_prior.reshape((k, 1)), log_likelihood, names, compiled)
+    log_prior = log_prior.reshape((k, 1))
+    return ByRows(opened, arrays, beside, log_prior, log_likelihood, names, compiled)
+
+
+def _proved(
+    opened: Opened,
+    read: dict[str, TensorVariable],
+    z: TensorVariable,
+    originals: list[TensorVariable],
+    expanded: list[TensorVariable],
+    beside: dict[TensorVariable, NDArray],
+) -> tuple[Callable[..., Any], list[TensorVariable]] | None:
+    """The terms compiled and their tables, where rows are proved to stay apart."""
+    sources = [*read.values(), *beside]
+    if any(not set(sources) & set(ancestors([term])) for term in originals[1:]):
+        return None
+    try:
+        compiled = compile_table([*opened.theta.values(), z, *sources], originals)
+        if not proved(compiled, 1 + len(sources)):
+            return None
+        return compiled, solve_rows_together(expanded)
+    except (IndexError, ValueError, TypeError, AssertionError):
+        return None
+
+
+def _of_rows(
+    graphs: list[TensorVariable], read: list[TensorVariable], n: int
+) -> tuple[dict[TensorVariable, NDArray], dict[Variable, Variable]]:
+    """Constants with one entry for each of n rows, and variables in their place.
+
+    Whether they belong to the rows, or have that length by accident, the proof will tell: it holds
+    for any arrays in their place.
+    """
+    constants = [
+        v
+        for v in ancestors(graphs)
+        if isinstance(v, TensorConstant) and v.type.ndim and len(v.data) == n > 1
+    ]
+    beside: dict[TensorVariable, NDArray] = {}
+    freed: dict[Variable, Variable] = {}
+    numbers = [c for c in constants if _is_range(c.data)]
+    for i, constant in enumerate(c for c in constants if not _is_range(c.data)):
+        kind = TensorType(constant.type.dtype, (None, *constant.type.shape[1:]))
+        freed[constant] = kind(f"beside_{i}")
+        beside[freed[constant]] = constant.data  # type: ignore[index]
+    length = [*read, *beside]
+    if length:
+        freed |= {c: pt.arange(length[0].shape[0], dtype=c.type.dtype) for c in numbers}
+    return beside, freed
+
+
+def _is_range(values: NDArray) -> bool:
+    whole = values.ndim == 1 and values.dtype.kind in "iu"
+    return whole and np.array_equal(values, np.arange(len(values)))
+
+
+def _freed(graphs: list[TensorVariable], freed: dict[Variable, Variable]) -> list[TensorVariable]:
+    """Graphs with variables in place of constants."""
+    return list(clone_replace(graphs, freed, rebuild_strict=False))

@@ -185,6 +185,13 @@ class Derivation:
         except NotRecognised:
             return None
 
+    @cached_property
+    def known(self) -> NDArray | None:
+        """Log-factors (obs, component) of what is known of assignments; None where nothing is."""
+        from unmix.derive.known import label_factors
+
+        return label_factors(self) if self.opened.label_terms else None
+
     @property
     def road(self) -> str:
         """Which road the data are taken along, and why."""

@@ -8,6 +8,7 @@ same graphs are compiled here with the data as inputs, and held to the table bef
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -148,13 +149,18 @@ def open_entries(derivation: "Derivation") -> Entries:
     failure: Exception | None = None
     for lengths in ((1,) * len(z_shape), z_shape):
         every_k = np.broadcast_to(np.arange(k).reshape((k,) + (1,) * len(z_shape)), (k, *lengths))
-        z_every = pt.constant(np.ascontiguousarray(every_k, dtype=opened.z.type.dtype))
+        every_k = np.ascontiguousarray(every_k, dtype=opened.z.type.dtype)
+        z_every = pt.TensorType(opened.z.type.dtype, every_k.shape)(opened.latent.name)
         try:
             expanded = vectorize_graph(list(terms.values()), {opened.z: z_every, **given})
             outputs = vectorize_graph(
                 [prior, *solve_rows_together(expanded)], dict(zip(theta, batched, strict=True))
             )
-            evaluate = compile_table([*batched, *inputs.values()], outputs)
+            # An input: PyTensor would evaluate a constant while it compiles, and print where that
+            # fails.
+            evaluate = partial(
+                compile_table([z_every, *batched, *inputs.values()], outputs), every_k
+            )
             found = Entries(derivation, own, evaluate)
             _require_table(derivation, found)
         except (UnmixError, IndexError, ValueError, TypeError, AssertionError) as error:

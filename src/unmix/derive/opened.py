@@ -5,8 +5,8 @@ read in the model's own parameters, and so are posterior draws, so the terms are
 fresh value variables that have never seen a transform.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,21 @@ class Opened:
             for name, term in self.terms.items()
             if name != self.latent.name and self.depends_on(term, self.z)
         }
+
+    @property
+    def label_terms(self) -> tuple[str, ...]:
+        """Potentials of ``z`` and nothing else that is observed or free: what is known of rows."""
+        other = {*self.theta.values(), *self.observed.values()}
+        named = {potential.name for potential in self.model.potentials}
+        return tuple(
+            name
+            for name, term in self.assignment_terms.items()
+            if name in named and not other & set(ancestors([term]))
+        )
+
+    def without(self, names: Collection[str]) -> "Opened":
+        """The same model without some terms."""
+        return replace(self, terms={n: t for n, t in self.terms.items() if n not in names})
 
     @property
     def shared_data(self) -> dict[str, SharedVariable]:

@@ -55,6 +55,7 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
             "build a second model on the new rows and pass that, as in new=unmix.models.gaussian(…)"
         )
     new = as_rows_by_name(derivation, new)
+    derivation = _without_labels(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)
     theta = derivation.space.jittered(np.random.default_rng(1))
@@ -65,3 +66,19 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     if not all(in_step(index, z_shape) for index in table.index.values()):
         raise UnmixError(rows_left_behind(derivation, z_shape[0]))
     return replace(derivation, data=data, table=table, on_new_rows=True, weight=None)
+
+
+def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
+    """What is known of the declared rows' assignments says nothing of others, unless replaced."""
+    opened = derivation.opened
+    gone = [
+        name
+        for name in opened.label_terms
+        if not any(n in new and opened.depends_on(opened.terms[name], v)
+                   for n, v in opened.shared_data.items())
+    ]  # fmt: skip
+    if not gone:
+        return derivation
+    table = derivation.table
+    index = {name: i for name, i in table.index.items() if name not in gone}
+    return replace(derivation, opened=opened.without(gone), table=replace(table, index=index))

@@ -17,7 +17,7 @@ from typing import Any
 from pytensor.graph.basic import Apply, Constant, Variable
 from pytensor.graph.traversal import io_toposort
 from pytensor.raise_op import CheckAndRaise
-from pytensor.tensor.basic import ARange, ExtractDiag
+from pytensor.tensor.basic import Alloc, ARange, ExtractDiag
 from pytensor.tensor.blas.batched import BatchedDot
 from pytensor.tensor.blockwise import Blockwise
 from pytensor.tensor.elemwise import CAReduce, DimShuffle, Elemwise
@@ -83,6 +83,8 @@ def is_row_wise(
             if _counts_rows(node, rows):
                 axis = 0
                 rows.numbers.update(node.outputs)
+        elif isinstance(node.op, Alloc):
+            axis = _repeated(node, rows)
         elif _MIXED not in known:
             rule = next((r for kind, r in _RULES.items() if isinstance(node.op, kind)), None)
             axis = _MIXED if rule is None else rule(node, rows)
@@ -99,6 +101,22 @@ def _counts_rows(node: Apply, rows: _Rows) -> bool:
     if not constant or not counted or start.data != 0 or step.data != 1:
         return False
     return rows.axis.get(stop.owner.inputs[0]) == stop.owner.op.i
+
+
+def _repeated(node: Apply, rows: _Rows) -> int:
+    """The axis along which what no row enters is repeated once for each row."""
+    value, *lengths = node.inputs
+    along = [i for i, v in enumerate(lengths) if v in rows.axis]
+    if value in rows.axis or len(along) != 1:
+        return _MIXED
+    (axis,) = along
+    own = axis - (len(lengths) - value.type.ndim)
+    counted = lengths[axis].owner
+    if counted is None or not isinstance(counted.op, Shape_i):
+        return _MIXED
+    if own >= 0 and value.type.shape[own] != 1:
+        return _MIXED
+    return axis if rows.axis.get(counted.inputs[0]) == counted.op.i else _MIXED
 
 
 def _elemwise(node: Apply, rows: _Rows) -> int:

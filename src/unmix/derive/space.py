@@ -5,6 +5,7 @@ unconstrained coordinates that the model's own transforms define (log σ, centre
 No Jacobian enters here: a density is always the constrained one, unless a sampler says otherwise.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,7 +107,10 @@ class Space:
     @cached_property
     def initial(self) -> dict[str, NDArray]:
         """The model's initial point, unconstrained, by parameter name."""
-        point = self.opened.model.initial_point(random_seed=0)
+        with warnings.catch_warnings():
+            # PyMC compiles it as it compiles what it samples.
+            warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+            point = self.opened.model.initial_point(random_seed=0)
         return {name: np.asarray(point[value.name]) for name, value in self.unconstrained.items()}
 
     def jittered(self, rng: np.random.Generator, scale: float = 1.0) -> dict[str, NDArray]:

@@ -118,13 +118,14 @@ def build_table(
     # (mu[z][g], boolean masks) need it at full length.
     for lengths in ((1,) * len(z_shape), z_shape):
         every_k = np.broadcast_to(np.arange(k).reshape((k,) + (1,) * len(z_shape)), (k, *lengths))
-        z_every = pt.constant(np.ascontiguousarray(every_k, dtype=opened.z.type.dtype))
+        every_k = np.ascontiguousarray(every_k, dtype=opened.z.type.dtype)
+        # Tried as an input: PyTensor would evaluate a constant while it compiles, and print where
+        # that fails.
+        z_every = pt.TensorType(opened.z.type.dtype, every_k.shape)(opened.latent.name)
         try:
-            expanded = (
-                vectorize_graph(list(terms.values()), {opened.z: z_every, **data}) if terms else []
-            )
-            expanded = solve_rows_together(expanded)
-            tables = compile_table(inputs, expanded)(*point)
+            tried = _expanded(terms, {opened.z: z_every, **data})
+            tables = compile_table([*inputs, z_every], tried)(*point, every_k)
+            expanded = _expanded(terms, {opened.z: pt.constant(every_k), **data})
             index: dict[str, NDArray[np.integer]] = {}
             log_likelihood = pt.zeros((k, n))
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]
@@ -149,12 +150,22 @@ def build_table(
     ) from failure
 
 
+def _expanded(
+    terms: Mapping[str, TensorVariable], given: Mapping[Variable, Variable]
+) -> list[TensorVariable]:
+    """The terms with variables replaced, batched."""
+    return solve_rows_together(vectorize_graph(list(terms.values()), given)) if terms else []
+
+
 def _proved_table(
     opened: Opened, data: dict[Variable, Variable], by_rows: ByRows, theta: Theta
 ) -> TableGraph:
     """The table of a model whose rows never meet: entries follow ``z`` by position."""
     n, k = by_rows.n_obs, by_rows.n_components
-    frozen = {opened.observed[name]: data[opened.observed[name]] for name in by_rows.data}
+    frozen: dict[Variable, Variable] = {
+        opened.observed[name]: data[opened.observed[name]] for name in by_rows.data
+    }
+    frozen |= {variable: pt.constant(values) for variable, values in by_rows.beside.items()}
     log_likelihood = vectorize_graph(by_rows.log_likelihood, frozen)
     positions = np.arange(n, dtype=np.min_scalar_type(n))
     index: dict[str, NDArray[np.integer]] = {}

@@ -160,8 +160,12 @@ def begin_packed(
             Packed(onepass, log_w, params, floor, readings.weights is not None),
             onepass.peaks(pooled[None])[0],
         )
-    log_w, _ = onepass.recognised.pack(objective.initial)
-    state = Packed(onepass, log_w, np.tile(pooled, (k, 1)), floor, readings.weights is not None)
+    log_w, initial = onepass.recognised.pack(objective.initial)
+    params = np.tile(pooled, (k, 1))
+    for t in onepass.recognised.terms:
+        if t.family.about_z:  # each component has its own from the beginning
+            params[:, t.parameters] = initial[:, t.parameters]
+    state = Packed(onepass, log_w, params, floor, readings.weights is not None)
     assert start.r is not None
     assert start.rows is not None
     for _ in range(2):  # the second time about their own means, so that no digits are lost

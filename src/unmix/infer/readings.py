@@ -67,6 +67,8 @@ def find_readings(objective: Objective, recognised: Recognised) -> Readings | No
     by_name = {rv.name: rv for rv in derivation.model.observed_RVs}
     found: list[tuple[Term, Reading]] = []
     for term in recognised.terms:
+        if term.family.about_z:
+            continue
         reading = _READERS[term.family.name](objective, by_name[term.name], term)
         if reading is None or not alone(objective, reading.names):
             return None

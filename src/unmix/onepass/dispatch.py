@@ -10,6 +10,7 @@ from unmix.onepass.families import (
     bernoulli,
     categorical,
     exponential,
+    labels,
     mvnormal,
     normal,
     poisson,
@@ -18,7 +19,7 @@ from unmix.onepass.variant import by_family
 
 
 @by_family
-def log_density(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_):  # type: ignore[no-untyped-def]
+def log_density(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """Add one term's log-density of a block of rows to ``row``."""
 
     def log_density(families, code, x, d, m, p, row, work):  # type: ignore[no-untyped-def]
@@ -34,12 +35,14 @@ def log_density(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponent
             categorical.log_density(x, d, m, p, row, work)
         if exponential_ and code == 5:
             exponential.log_density(x, d, m, p, row, work)
+        if labels_ and code == 6:
+            labels.log_density(x, d, m, p, row, work)
 
     return log_density
 
 
 @by_family
-def statistics(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_):  # type: ignore[no-untyped-def]
+def statistics(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """Add one term's weighted sums of a block of rows to ``s``."""
 
     def statistics(families, code, x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
@@ -55,12 +58,14 @@ def statistics(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponenti
             categorical.statistics(x, d, m, p, r, s, work)
         if exponential_ and code == 5:
             exponential.statistics(x, d, m, p, r, s, work)
+        if labels_ and code == 6:
+            labels.statistics(x, d, m, p, r, s, work)
 
     return statistics
 
 
 @by_family
-def maximise(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_):  # type: ignore[no-untyped-def]
+def maximise(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """Set one term's parameters of one component to the best ones; see the families."""
 
     def maximise(families, code, d, n, s, p, floor):  # type: ignore[no-untyped-def]
@@ -76,13 +81,15 @@ def maximise(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential
             return categorical.maximise(d, n, s, p, floor)
         if exponential_ and code == 5:
             return exponential.maximise(d, n, s, p, floor)
+        if labels_ and code == 6:
+            return labels.maximise(d, n, s, p, floor)
         return 0
 
     return maximise
 
 
 @by_family
-def change(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_):  # type: ignore[no-untyped-def]
+def change(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """How far one term's parameters of one component moved, in their own units."""
 
     def change(families, code, d, old, new):  # type: ignore[no-untyped-def]
@@ -98,13 +105,15 @@ def change(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_)
             return categorical.change(d, old, new)
         if exponential_ and code == 5:
             return exponential.change(d, old, new)
+        if labels_ and code == 6:
+            return labels.change(d, old, new)
         return 0.0
 
     return change
 
 
 @by_family
-def fill_alone(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_):  # type: ignore[no-untyped-def]
+def fill_alone(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """Log-joint of a sole normal term, written at once, as each further loop would count.
 
     Whether there was such a term; an impossible component is left to others.

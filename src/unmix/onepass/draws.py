@@ -5,14 +5,15 @@ draws, is asked the other way round: for these rows, at every θ.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.derive import bayes
 from unmix.onepass import compiled
-from unmix.onepass.chunks import for_kernel
+from unmix.onepass.chunks import Chunk, for_kernel
 from unmix.onepass.onepass import OnePass
 from unmix.onepass.threads import available_cores, pool
 
@@ -116,6 +117,31 @@ def rows_over_draws(
                 some.log_marginal[:] += base[begin:end]
             yield some
         offset += len(chunk)
+
+
+def without_labels(onepass: OnePass) -> OnePass:
+    """The pass over the same rows as if nothing were known of their components."""
+    terms = tuple(t for t in onepass.recognised.terms if not t.family.about_z)
+    if len(terms) == len(onepass.recognised.terms):
+        return onepass
+    last = terms[-1]  # labels come after all data
+    d, p = last.columns.stop, last.parameters.stop
+    recognised = replace(onepass.recognised, terms=terms, packed=onepass.recognised.packed[:, :p])
+    chunks = [Chunk(c.x[:d], c.centre[:d], c.weight) for c in onepass.chunks]
+    return OnePass(recognised, chunks, threads=onepass.threads)
+
+
+def log_marginals(
+    onepass: OnePass, log_w: NDArray, packed: NDArray, rows: slice
+) -> NDArray[np.float64]:
+    """Log p(x_i | θ_s) of some rows of the first chunk at draws, (sample, row)."""
+    some, k = np.arange(rows.start, rows.stop), log_w.shape[1]
+    end = int(onepass.terms[-1, 3] + onepass.terms[-1, 4])
+    found = np.empty((len(log_w), len(some)))
+    for s in range(len(log_w)):
+        joint = onepass.joint_at(some, log_w[s], packed[s, :, :end])
+        found[s] = bayes.normalise(joint.reshape(len(some), k))[0]
+    return found
 
 
 def _quantiles(kept: NDArray[np.float32], quantiles: tuple[float, ...]) -> NDArray[np.float64]:

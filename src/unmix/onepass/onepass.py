@@ -62,7 +62,9 @@ class OnePass:
             weight = recognised.derivation.weight if weight is None else weight
             columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
             for t in recognised.terms:
-                columns[t.columns] = recognised.values(t).T
+                values = recognised.values(t).T
+                # Labels have no spread to resolve, and an infinite logarithm no distance from it.
+                columns[t.columns] = values.astype(dtype) if t.family.about_z else values
             chunks = [make_chunk(columns, weight, dtype)]
         self.chunks = chunks
         self.log_base = sum(self._base(chunk) for chunk in chunks)
@@ -239,15 +241,19 @@ class OnePass:
         return np.concatenate(parts)
 
     def variances(self) -> NDArray[np.float64]:
-        """Variance of each column over the rows, (column,)."""
+        """Variance of each column over the rows, (column,); 0 of labels, which are no data."""
         count, mean = 0, np.zeros(len(self.chunks[0].x))
         scatter = np.zeros(len(mean))
+        data = np.zeros(len(mean), dtype=bool)
+        for t in self.recognised.terms:
+            data[t.columns] = not t.family.about_z
         for chunk in self.chunks:
-            here = chunk.x.mean(axis=1, dtype=np.float64) + chunk.centre
+            x = chunk.x if data.all() else chunk.x[data]
+            here = x.mean(axis=1, dtype=np.float64) + chunk.centre[data]
             share = len(chunk) / (count + len(chunk))
-            scatter += chunk.x.var(axis=1, dtype=np.float64) * len(chunk)
-            scatter += np.square(here - mean) * count * share
-            mean += (here - mean) * share
+            scatter[data] += x.var(axis=1, dtype=np.float64) * len(chunk)
+            scatter[data] += np.square(here - mean[data]) * count * share
+            mean[data] += (here - mean[data]) * share
             count += len(chunk)
         return scatter / count
 

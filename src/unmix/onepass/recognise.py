@@ -23,6 +23,7 @@ from unmix.derive.compiling import compile_table
 from unmix.derive.follow import in_step
 from unmix.onepass.families import FAMILIES, Family
 from unmix.onepass.families.categorical import Categorical
+from unmix.onepass.families.labels import Labels
 from unmix.onepass.terms import Recognised, Term
 
 Graph = Any
@@ -49,7 +50,10 @@ def recognise(derivation: Derivation) -> Recognised:
     terms: list[Term] = []
     packed: list[Graph] = []
     at = [0, 0, 0]
+    known = opened.label_terms
     for name in opened.assignment_terms:
+        if name in known:
+            continue
         if name not in opened.observed:
             kind = "a potential" if name not in by_name else "a further latent"
             raise NotRecognised(f"{name!r} is {kind} that depends on {opened.latent.name!r}")
@@ -74,6 +78,11 @@ def recognise(derivation: Derivation) -> Recognised:
         at = [at[0] + d, at[1] + family.n_parameters(d), at[2] + family.n_statistics(d)]
         terms.append(term)
         packed.append(family.pack(graphs, k, d))
+    if known and terms:
+        labels = Labels.of(derivation.known)
+        d = labels.values.shape[1]
+        terms.append(Term(known[0], labels, d, *at))
+        packed.append(labels.pack([], k, d))
     log_w = pt.specify_shape(table.log_prior[:, 0], (k,))
     return Recognised(derivation, tuple(terms), log_w, pt.concatenate(packed, axis=1))
 

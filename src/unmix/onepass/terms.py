@@ -15,6 +15,7 @@ from unmix.derive.compiling import compile_table
 from unmix.onepass.chunks import for_kernel
 from unmix.onepass.families import Family
 from unmix.onepass.families.categorical import Categorical
+from unmix.onepass.families.labels import Labels
 from unmix.onepass.variant import Families
 
 Graph = Any
@@ -161,6 +162,8 @@ class Recognised:
 
     def values(self, term: Term) -> NDArray[np.float64]:
         """Observed values of a term, (obs, d)."""
+        if isinstance(term.family, Labels):
+            return term.family.values
         opened = self.derivation.opened
         x = np.asarray(self.derivation.data[opened.observed[term.name]].data)
         return x.reshape(self.derivation.n_obs, term.d)

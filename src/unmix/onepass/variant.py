@@ -19,7 +19,7 @@ from numba.extending import NativeValue, models, overload, register_model, typeo
 
 from unmix.onepass.elementary import FAST, jit
 
-NAMES = ("normal", "mvnormal", "poisson", "bernoulli", "categorical", "exponential")
+NAMES = ("normal", "mvnormal", "poisson", "bernoulli", "categorical", "exponential", "labels")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class OneRow:
     @cached_property
     def entries(self) -> Entries:
         """The likelihood, opened; of the declared model, which remembers it, where that will do."""
-        return self.fitted.entries if self.here.model is self.fitted.model else self.here.entries
+        return self.fitted.entries if self.here.opened is self.fitted.opened else self.here.entries
 
     @cached_property
     def all_data(self) -> dict[str, NDArray]:

@@ -137,12 +137,18 @@ def pieces(
     quantiles = ((1 - interval) / 2, (1 + interval) / 2) if draws and labels.identified else ()
     at = np.zeros(0, dtype=np.int64) if replicates is None else replicates.draws
     if road.packed is not None:
-        from unmix.onepass.draws import rows_over_draws
+        from unmix.onepass.draws import log_marginals, rows_over_draws, without_labels
 
         onepass = road.derivation.onepass
         assert onepass is not None
+        plain = without_labels(onepass)
+        drawn = [values[at] for values in road.packed]
         for some in rows_over_draws(onepass, *road.packed, labels.permutation, quantiles, at):
-            tail = None if replicates is None else replicates.tail(some.log_marginal)
+            log_marginal = some.log_marginal
+            if plain is not onepass:
+                # A label is no surprise: how probable a row's data are is asked without it.
+                log_marginal = log_marginals(plain, *drawn, some.rows)
+            tail = None if replicates is None else replicates.tail(log_marginal)
             yield Piece(some.rows, some.mean, some.bounds, some.overlap, tail)
         return
     assert averaged is not None

@@ -174,6 +174,8 @@ def find_blocks(derivation: Derivation) -> Blocks:
         reader.add(WEIGHTS, -1, weights, 0, reader.given(weights))
     by_name = {rv.name: rv for rv in derivation.model.observed_RVs}
     for i, term in enumerate(recognised.terms):
+        if term.family.about_z:
+            continue
         _TERMS[term.family.name](reader, i, term, by_name[term.name])
     left = [n for n in derivation.parameters if n not in reader.names]
     if left:

@@ -69,7 +69,7 @@ def log_simplex_prior(alpha, log_p):  # type: ignore[no-untyped-def]
 
 
 @by_family
-def unfold(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
+def unfold(normal, mvnormal, poisson, bernoulli, categorical, exponential, labels):  # type: ignore[no-untyped-def]
     """Θ and what the pass takes of it from y, in place.
 
     Returns
@@ -161,7 +161,7 @@ def unfold(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # t
 
 
 @by_family
-def fold(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
+def fold(normal, mvnormal, poisson, bernoulli, categorical, exponential, labels):  # type: ignore[no-untyped-def]
     """Y from θ, in place; logarithms are taken from what the pass holds, where it holds them."""
 
     def fold(families, terms, blocks, theta, log_w, params, y):  # type: ignore[no-untyped-def]

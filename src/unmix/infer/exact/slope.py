@@ -18,7 +18,7 @@ STEP = 1e-4
 
 
 @by_family
-def expected_term(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
+def expected_term(normal, mvnormal, poisson, bernoulli, categorical, exponential, labels):  # type: ignore[no-untyped-def]
     """Σ_i r_i log p(x_i | k) of one term and component, from sums about ``centre``."""
 
     def expected_term(families, code, d, n, s, centre, p):  # type: ignore[no-untyped-def]
@@ -45,6 +45,8 @@ def expected_term(normal, mvnormal, poisson, bernoulli, categorical, exponential
         elif categorical and code == 4:
             for j in range(len(p)):
                 total += s[j] * p[j] if s[j] != 0.0 else 0.0
+        elif labels and code == 6:
+            total = s[0]
         elif poisson or exponential:
             total = n * p[d]
             for j in range(d):

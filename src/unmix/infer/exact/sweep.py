@@ -18,7 +18,7 @@ FEW, SLICED = 3, 0.1
 
 
 @by_family
-def update(normal, mvnormal, poisson, bernoulli, categorical, exponential):  # type: ignore[no-untyped-def]
+def update(normal, mvnormal, poisson, bernoulli, categorical, exponential, labels):  # type: ignore[no-untyped-def]
     """Draw every block of θ given the sums, in place.
 
     Parameters

@@ -33,6 +33,8 @@ class Family(ABC):
         Number of trailing dims of each parameter that are its own, beside those of the rows.
     has_base
         Whether log p(x_i | k) has a part that no parameter enters.
+    about_z
+        Whether its columns are no data, but what is known of the assignments.
     continuous
         Whether it has densities, so that a component can collapse onto a point. The last packed
         parameter is then the largest value that the log-density can take.
@@ -45,6 +47,7 @@ class Family(ABC):
     own: ClassVar[tuple[int, ...]] = (0,)
     has_base: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
+    about_z: ClassVar[bool] = False
 
     @abstractmethod
     def n_parameters(self, d: int) -> int:

@@ -1,0 +1,96 @@
+"""The last line of the story: what a component of normals makes, given which one it was.
+
+    x_i | z_i = k  ~ Normal(mu_k, sigma_k)                       features on their own
+    x_i | z_i = k  ~ MvNormal(mu_k, L_k L_kᵀ),  L_k = diag(sigma_k) corr_k
+
+with whatever measurement errors and noise are declared beside it.
+"""
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from numpy.typing import NDArray
+
+from unmix.derive.present import note_present
+
+from .error import as_covariances  # noqa: TID251  ruff takes siblings for the banned root name
+from .missing import Cells  # noqa: TID251
+from .noise import normal_or_noise, vector_or_noise  # noqa: TID251
+
+
+def observe(
+    x: NDArray,
+    k: Any,
+    mu: Any,
+    sigma: Any,
+    corr: Any,
+    *,
+    alike: tuple[str, ...] = (),
+    normals: int,
+    noise: bool = False,
+    error: NDArray | None = None,
+) -> None:
+    """Declare the observed rows ``x``; to be called in a model's `with` block.
+
+    Parameters
+    ----------
+    x
+        Shape (obs,) or (obs, feature); NaN where a cell is missing.
+    k
+        The component of each row, (obs,).
+    mu, sigma, corr
+        Of the components; ``corr`` are Cholesky factors, or None where features are independent.
+    alike
+        Which of these have no component axis.
+    normals
+        How many components are normals.
+    noise
+        Whether there is one more, which is uniform.
+    error
+        Errors of measurement, from `unmix.models.error.read`.
+    """
+    dims = ("obs", "feature")[: x.ndim]
+    cells = None if np.isfinite(x).all() else Cells(x)
+    if cells is not None:
+        note_present(pm.modelcontext(None), "x", cells.there)
+        x = cells.filled
+    there = None if cells is None else cells.there
+    is_noise = pt.eq(k, normals)
+    k = pt.minimum(k, normals - 1) if noise else k
+    if error is not None:
+        if corr is not None:
+            error = as_covariances(error, x.shape[1])
+        elif error.ndim == 1 and x.ndim == 2:
+            error = error[:, None]
+        s = pm.Data("error", error)
+    mean = mu[k] if cells is None else cells.mean(mu[k])
+    if corr is None:
+        sd = sigma if "sigma" in alike else sigma[k]
+        if error is not None:
+            sd = pt.sqrt(sd**2 + s**2)
+        if cells is not None:
+            sd = cells.scale(sd)
+        if noise:
+            which = is_noise if x.ndim == 1 else is_noise[:, None]
+            normal_or_noise("x", which, mean, sd, observed=x, there=there, dims=dims)
+        else:
+            pm.Normal("x", mean, sd, observed=x, dims=dims)
+        return
+    chol = sigma[..., None] * corr
+    if {"sigma", "corr"} <= set(alike):
+        chol = pt.stack([chol] * normals)  # K of the same: a row is then one function of its k
+    if error is None and not noise and cells is None:
+        pm.MvNormal("x", mean, chol=chol[k], observed=x, dims=dims)
+        return
+    if error is None and cells is not None:
+        cov = cells.covariance(chol @ chol.swapaxes(-1, -2), k)
+    else:
+        cov = chol[k] @ chol[k].swapaxes(-1, -2)
+        cov = cov if error is None else cov + s
+        cov = cov if cells is None else cells.covariance_of_rows(cov)
+    if noise:
+        vector_or_noise("x", is_noise, mean, cov, observed=x, there=there, dims=dims)
+    else:
+        pm.MvNormal("x", mean, cov=cov, observed=x, dims=dims)
