@@ -1,5 +1,6 @@
 """Of several runs of EM the best: which it is, how far to trust it, and its components in order."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -43,8 +44,18 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     return best, table
 
 
-def describe(best: Run, table: xr.Dataset, flat: int) -> Status:
-    """How the best run ended, and what the others say of it; ``flat`` directions at its end."""
+def describe(best: Run, table: xr.Dataset, flat: int, edges: Sequence[str] = ()) -> Status:
+    """How the best run ended, and what the others say of it.
+
+    Parameters
+    ----------
+    best, table
+        From `choose`.
+    flat
+        Flat directions at its end.
+    edges
+        What is to be said of parameters that it left on the edge of what is possible.
+    """
     counts = {
         name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
     }
@@ -61,6 +72,7 @@ def describe(best: Run, table: xr.Dataset, flat: int) -> Status:
             f"the floor holds up {best.held} variance{'s' * (best.held > 1)}, so this is the "
             "maximum under that floor and not without it"
         )
+    detail += edges
     if flat:
         detail.append(
             f"{flat} combination{'s' * (flat > 1)} of parameters leave the objective unchanged, so "

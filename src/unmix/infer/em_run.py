@@ -24,6 +24,7 @@ ROUNDING = 1e-11
 IMPROPER = (ValueError, AssertionError, ArithmeticError, np.linalg.LinAlgError)
 # With gradient M-steps EM only has to find the hill: `polish` climbs to its top.
 ROUGH = 1e-2
+STALL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def run(
     continuous: bool,
     max_iterations: int,
     tolerance: float,
+    stall: float = 0.0,
 ) -> Run:
     """Run EM from responsibilities.
 
@@ -86,6 +88,9 @@ def run(
         Whether the data are densities, so that a component can collapse onto a point.
     max_iterations, tolerance
         As in `unmix.em`.
+    stall
+        Smallest gain of the objective in an iteration, for each row, that is worth the next one:
+        a parameter without a finite maximum moves for ever and gains nothing.
     """
     theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
     trace: list[float] = []
@@ -103,6 +108,7 @@ def run(
             outcome = "not monotone"
             trace.append(value)
             break
+        gain = value - trace[-1] if trace else np.inf
         trace.append(value)
         responsibility, proper = r, theta
         if continuous and _collapsed(r, log_likelihood, peak, group):
@@ -116,7 +122,7 @@ def run(
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
         step_before = step
-        if max(step, remaining) <= tolerance:
+        if max(step, remaining) <= tolerance or gain < stall * len(r):
             outcome = "converged"
             break
     if not trace:
