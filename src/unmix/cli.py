@@ -52,7 +52,7 @@ Columns = Annotated[
     typer.Option(help="Columns to use, with commas between; all columns of numbers by default."),
 ]
 Covariance = Annotated[
-    Literal["full", "diagonal"], typer.Option(help="Whether features may be correlated.")
+    Literal["full", "diagonal"] | None, typer.Option(help="Whether features may be correlated.")
 ]
 Method = Annotated[
     Literal["auto", "gibbs", "nuts", "pymc", "em"],
@@ -112,7 +112,13 @@ def fit(
     components: Components,
     columns: Columns = None,
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
-    covariance: Covariance = "full",
+    model: Annotated[
+        str, typer.Option(help="What components are made of; 'unmix models' lists them.")
+    ] = "gaussian",
+    families: Annotated[
+        str | None, typer.Option(help="For --model mixed: column=family, with commas between.")
+    ] = None,
+    covariance: Covariance = None,
     method: Method = "auto",
     draws: Draws = 1000,
     tune: Tune = 1000,
@@ -128,13 +134,17 @@ def fit(
     ] = False,
     output: Output = None,
 ) -> None:
-    """Fit a mixture of normals to a table, check it, and write tables and figures to a folder.
+    """Fit a mixture to a table, check it, and write tables and figures to a folder.
 
     Exit code 1 where EM alone was asked for and the likelihood has no maximum: em.nc is then all
     that is written.
     """
+    from unmix import catalogue
+
     plan = checked_plan(
         components,
+        model=model,
+        families=catalogue.families_said(_names(families, "--families")),
         covariance=covariance,
         method=method,
         draws=draws,
@@ -154,7 +164,7 @@ def fit(
     from unmix.read_table import read_table
     from unmix.terminal import say, terminal
 
-    x = read_table(data, _names(columns), id)
+    x = read_table(data, _names(columns), id, text=catalogue.takes_text(plan))
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "
@@ -168,10 +178,23 @@ def fit(
     )
     for name, reason in x.attrs["left_out"].items():
         say(console, f"left out {printable(name)}: {reason}")
-    for sentence in x.attrs["doubts"]:
+    if told := catalogue.families_of_columns(x, plan):
+        say(console, told)
+    for sentence in catalogue.doubts_that_apply(x, plan):
         say(console, f"Warning: {sentence}", "yellow")
     if _analyse(x, plan, out, console) == NO_MAXIMUM:
         raise typer.Exit(1)
+
+
+@app.command()
+def models() -> None:
+    """The models that there are, one line each."""
+    from unmix.catalogue import described
+    from unmix.terminal import say, terminal
+
+    console = terminal()
+    for name, sentence in described():
+        say(console, f"{name:<20}{sentence}")
 
 
 @app.command()
@@ -273,13 +296,11 @@ def _names(text: str | None, option: str = "--columns") -> list[str] | None:
 
 def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> str | None:
     from unmix.analysis import analyse
+    from unmix.catalogue import words
     from unmix.printable import printable
     from unmix.terminal import say, warnings_to
 
-    covariance = f"{plan.covariance} covariances, " if x.shape[1] > 1 else ""
-    say(
-        console, f"components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
-    )
+    say(console, words(x, plan))
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
     if out:
         out.make()
