@@ -21,12 +21,18 @@ ones, else poisson, or from a mean of 100 on normal.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
-from unmix.levels import Level, as_frame, checked_levels, columns_of, row_labels
+from unmix.levels import (
+    Level,
+    as_frame,
+    checked_levels,
+    columns_of,
+    require_complete,
+    row_labels,
+)
 from unmix.printable import listed, printable
 from unmix.recipe import remember
 from unmix.safe_names import safe_names
@@ -178,10 +184,9 @@ def _encoded(
     labels = row_labels(frame)
     found = {}
     for name, variable in called.items():
-        if chosen[name] == "categorical":
-            found[variable] = np.asarray(
-                values_of(frame[name], "categorical", known[name], labels)[0]
-            )
+        if chosen[name] in ("categorical", "bernoulli"):
+            found[variable] = values_of(frame[name], chosen[name], known.get(name), labels)[0]
         else:
-            found[variable] = frame[name].to_numpy()
+            require_complete(frame[name], labels)
+            found[variable] = frame[name].infer_objects().to_numpy()
     return found

@@ -26,7 +26,7 @@ def component_names(components: Any, rows: int) -> list[Any]:
         If it is neither, two names are the same, or there are more components than rows.
     """
     if isinstance(components, list | tuple | np.ndarray) and np.ndim(components) == 1:
-        names = [str(name) for name in components]
+        names: list[Any] = [str(name) for name in components]
         double = next((name for name in names if names.count(name) > 1), None)
         if not names or double is not None:
             wrong = "is empty" if double is None else f"has {said(double)} twice"

@@ -254,7 +254,7 @@ def test_families_are_guessed_by_the_stated_rule():
         ({"v": "normal"}, "names a column 'v' that is not there"),
         ({"mu_w": "normal"}, "column 'mu_w' holds 'a' in row 0, which is not a number"),
         ({"mu_w": "bernoulli"}, "column 'mu_w' is 'a' in row r0, and bernoulli takes 0 and 1"),
-        ({"age (y)": "poisson"}, r"column 'age \(y\)' is 31.5 in row r0, and counts are whole"),
+        ({"age (y)": "poisson"}, r"column 'age \(y\)' is 31.5 in row r0 .*counts are whole"),
         (["normal"], "families is no dict"),
     ],
 )
@@ -334,7 +334,7 @@ def test_a_second_model_on_new_rows(classes):
     [
         (lambda t: t.drop(columns="w"), "new data have no column 'w'"),
         (lambda t: t.assign(mu_w="d"), "column 'mu_w' is 'd' in row r0"),
-        (lambda t: t.assign(w=np.nan), "new data 'w' are nan in row 0"),
+        (lambda t: t.assign(w=np.nan), "column 'w' has no value in row r0"),
         (lambda t: t.to_numpy()[:, :3], "new data have 3 columns and the model was declared on 5"),
         (lambda t: {"w": [1], "mu_w": ["a", "b"]}, "new data differ in their number of rows"),
     ],

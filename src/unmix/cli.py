@@ -7,7 +7,7 @@ one line and 130. Nothing heavy is imported before a command has looked at what 
 import csv
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,10 +17,7 @@ from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from unmix.output import OutputFolder
-    from unmix.plan import Plan
+    pass
 
 SEED = 1
 BREAKS = Literal["weights", "variance", "sticky"]
@@ -103,7 +100,9 @@ def demo(
     x = story.rows(_names(columns))
     console = terminal()
     say(console, story.STORY)
-    _analyse(x, plan, out, console)
+    from unmix.told import analyse_aloud
+
+    analyse_aloud(x, plan, out, console)
 
 
 @app.command()
@@ -182,7 +181,9 @@ def fit(
         say(console, told)
     for sentence in catalogue.doubts_that_apply(x, plan):
         say(console, f"Warning: {sentence}", "yellow")
-    if _analyse(x, plan, out, console) == NO_MAXIMUM:
+    from unmix.told import analyse_aloud
+
+    if analyse_aloud(x, plan, out, console) == NO_MAXIMUM:
         raise typer.Exit(1)
 
 
@@ -292,28 +293,3 @@ def _names(text: str | None, option: str = "--columns") -> list[str] | None:
     if not names or "" in names:
         raise UnmixError(f"{option} has an empty name: give names with commas between")
     return names
-
-
-def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> str | None:
-    from unmix.analysis import analyse
-    from unmix.catalogue import words
-    from unmix.printable import printable
-    from unmix.terminal import say, warnings_to
-
-    say(console, words(x, plan))
-    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
-    if out:
-        out.make()
-    try:
-        with warnings_to(console):
-            return analyse(x, plan, out, console)
-    except BaseException:
-        if out and out.written:
-            say(
-                console,
-                f"Written to {printable(out.path, 200)} before it ended: {', '.join(out.written)}",
-            )
-        raise
-    finally:
-        if out:
-            out.leave()

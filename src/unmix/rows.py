@@ -58,7 +58,7 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
     values = np.asarray(x)
     if values.ndim not in (1, 2):
         raise UnmixError(f"{name} has {values.ndim} dims: give rows, as (obs,) or (obs, feature)")
-    _require_numeric(values, name)
+    _require_numeric(values, features[0] if features and values.ndim == 1 else name)
     values = values.astype(np.float64)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
