@@ -126,7 +126,7 @@ def _student_t(c: Column, z: Any) -> None:
     mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
     sigma = pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
     nu = pm.Gamma(f"nu_{c.name}", *NU, dims="component")
-    pm.StudentT(c.name, nu[z], mu[z], sigma[z], observed=x, dims="obs")
+    pm.StudentT(c.name, nu=nu[z], mu=mu[z], sigma=sigma[z], observed=x, dims="obs")
 
 
 def _poisson(c: Column, z: Any) -> None:

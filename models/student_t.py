@@ -120,5 +120,7 @@ def student_t(
             )
         else:
             tails = nu[z][:, np.newaxis] if d > 1 else nu[z]
-            pm.StudentT("x", tails, mu[z], sigma[z], observed=values, dims=("obs", *feature))
+            pm.StudentT(
+                "x", nu=tails, mu=mu[z], sigma=sigma[z], observed=values, dims=("obs", *feature)
+            )
     return remember(model, "student_t", arguments)
