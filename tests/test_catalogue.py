@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 import unmix
-from unmix import io, models
+from unmix import io, models, show
 from unmix.recipe import recipe_of
 from unmix.safe_names import TAKEN, safe_names
 
@@ -273,6 +273,14 @@ def test_odd_column_names_break_nothing_and_are_shown(mixed):
     text = str(unmix.explain(mixed, at_random(mixed), obs="r3"))
     for shown in ("age (y) = 55.1", "w = 0", "mu_w = ü", "w_2_log__ = l"):
         assert shown in text
+    assert "}what" not in text  # the event of so many variables has a line of its own
+
+
+def test_traces_of_levels_that_hold_a_stroke():
+    p = np.random.default_rng(1).dirichlet(np.ones(2), size=(2, 9))
+    draws = xr.Dataset({"p": (("chain", "draw", "level"), p)}, coords={"level": ["a", "b/c"]})
+    figure = show.traces(xr.DataTree.from_dict({"posterior": draws}))
+    assert len(figure.axes) == 4
 
 
 # --- new rows -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from scipy.special import expit, logsumexp
 
 import unmix
 from unmix import models
+from unmix.infer.readings import _probabilities
 
 # --- Carcinoma: 118 slides, seven pathologists (Agresti 2002, Categorical Data Analysis, 13.1) ----
 # poLCA 1.6 (R), best of many starts: log-likelihood and class shares, in order.
@@ -48,6 +49,12 @@ def test_latent_classes_of_the_carcinoma_slides(carcinoma, k):
     rule = unmix.bayes_rule(model, result)
     np.testing.assert_allclose(rule["responsibility"].sum("component"), 1, rtol=1e-12)
     assert "responsibility" in str(unmix.explain(model, result, obs=0))
+
+
+def test_a_probability_is_never_above_one():
+    """Sums in another order leave an ulp, which PyMC refuses."""
+    assert np.exp(np.log(np.nextafter(1.0, 2.0))) > 1
+    assert _probabilities(np.log(np.nextafter(1.0, 2.0))) == 1
 
 
 # --- An independent optimiser ---------------------------------------------------------------------
@@ -132,6 +139,8 @@ def test_counts_less_scattered_than_poisson_have_no_finite_alpha():
     assert "alpha[0] = " in said
     assert "alpha[1] = " in said
     assert "does not fall as each grows a thousandfold, so it has no finite maximum" in said
+    # A parameter that moves for ever does not use up the iterations.
+    assert "iteration limit" not in set(result.starts["status"].values)
     # At the limit it is the Poisson mixture, whose optimum EM knows in closed form.
     limit = unmix.em(models.poisson(x), rng=1, starts=2, progress=False)
     # alpha of 1e6 and more: mu² / (2 alpha) a row.
