@@ -95,7 +95,7 @@ def counts(rng, n):
 
 def tails(rng, n):
     z = rng.random(n) < 0.4
-    return np.where(z, -6.0, 6.0) + np.where(z, 0.7, 1.5) * rng.standard_t(3, n)
+    return np.where(z, -6.0, 6.0) + np.where(z, 0.7, 1.5) * rng.standard_t(2.5, n)
 
 
 CASES = {
@@ -113,7 +113,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_em_ends_where_another_optimiser_does(name):
     model, simulate, terms, start, names = CASES[name]
-    x = simulate(np.random.default_rng(3), 120)
+    x = simulate(np.random.default_rng(3), 300)
     result = unmix.em(model(x), rng=1, starts=2, progress=False)
     value, u = optimum(x, terms, start)
     assert result.status.name == "converged"
@@ -138,7 +138,7 @@ def test_counts_less_scattered_than_poisson_have_no_finite_alpha():
     said = str(result.status)
     assert "alpha[0] = " in said
     assert "alpha[1] = " in said
-    assert "does not fall as each grows a thousandfold, so it has no finite maximum" in said
+    assert "does not fall as each grows tenfold, so it has no finite maximum" in said
     # A parameter that moves for ever does not use up the iterations.
     assert "iteration limit" not in set(result.starts["status"].values)
     # At the limit it is the Poisson mixture, whose optimum EM knows in closed form.
@@ -160,7 +160,7 @@ def test_rows_without_tails_have_no_finite_nu():
 
 
 def test_a_finite_maximum_is_not_called_endless():
-    x = tails(np.random.default_rng(3), 120)
+    x = tails(np.random.default_rng(3), 300)
     assert "finite" not in str(
         unmix.em(models.student_t(x), rng=1, starts=2, progress=False).status
     )
@@ -168,6 +168,12 @@ def test_a_finite_maximum_is_not_called_endless():
 
 def test_a_t_that_shrinks_onto_equal_rows_is_collapsed():
     x = np.concatenate([np.full(6, 2.0), np.linspace(-5, 9, 30)])
-    result = unmix.em(models.student_t(x), rng=2, starts=6, progress=False)
-    assert "collapsed" in set(result.starts["status"].values)
-    assert result.status.name != "collapsed" or not result.converged
+    start = {
+        "w": np.array([0.2, 0.8]),
+        "mu": np.array([2.0, 2.0]),
+        "sigma": np.array([1e-2, 4.0]),
+        "nu": np.array([10.0, 10.0]),
+    }
+    result = unmix.em(models.student_t(x), start=start, progress=False)
+    assert result.status.name == "collapsed"
+    assert not result.converged

@@ -16,9 +16,10 @@ from unmix.infer.objective import Objective, Theta
 # A probability nearer to 0 or 1 than this is shown as 0 or 1 in any table.
 NEAR = 1e-6
 # What a parameter is multiplied by to see whether the objective still falls.
-FURTHER = 1e3
-# Log-gamma functions of a parameter of 1e8 differ to some 1e-7: rounding allowed for each row.
-ROUNDING = 1e-7
+FURTHER = 10.0
+# Smallest fall that counts, for each row; and of a parameter a of which log-gamma functions are
+# taken, whose rounding is eps a log a, no more than MOST_ROUNDING (so it is for a = 1e10).
+SMALLEST, MOST_ROUNDING = 1e-7, 1e-4
 # Elements tried one by one, each at the cost of an E-step.
 MOST = 200
 NAMED = 3
@@ -75,19 +76,22 @@ def _endless(objective: Objective, theta: Theta, settled: frozenset[str]) -> tup
     if not elements or len(elements) > MOST:
         return [], 0
     value = objective.value(theta)
-    allowed = ROUNDING * (abs(value) + objective.derivation.n_obs)
+    n = objective.derivation.n_obs
     ends: dict[float, list[str]] = {FURTHER: [], 1 / FURTHER: []}
     for name, at in elements:
         for factor, labels in ends.items():
             moved = np.array(theta[name], dtype=float)
             moved[at] *= factor
+            a = abs(float(moved[at])) + 2.0
+            rounding = min(MOST_ROUNDING, np.finfo(float).eps * a * np.log(a))
+            allowed = SMALLEST * (abs(value) + n) + rounding * n
             if _value(objective, {**theta, name: moved}) >= value - allowed:
                 labels.append(_label(name, at, theta[name]))
                 break
     words = {FURTHER: "grows", 1 / FURTHER: "shrinks"}
     said = [
         f"{_listed(labels)}: the objective does not fall as {'it' if len(labels) == 1 else 'each'} "
-        f"{words[factor]} a thousandfold, so it has no finite maximum and the component is at the "
+        f"{words[factor]} tenfold, so it has no finite maximum and the component is at the "
         "limit of its family"
         for factor, labels in ends.items()
         if labels

@@ -22,8 +22,11 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     """The best proper run; a collapsed one only where there is nothing else."""
     proper = [r for r in runs if r.outcome in PROPER]
     pool = proper or [r for r in runs if r.outcome == "emptied"] or runs
-    best = max(pool, key=lambda r: r.objective if np.isfinite(r.objective) else -np.inf)
+    best = max(pool, key=_height)
     scale = 1.0 + abs(best.objective)
+    # At the same optimum, one that came to rest.
+    there = [r for r in pool if r.objective >= best.objective - SAME_OPTIMUM * scale]
+    best = max((r for r in there if r.outcome == "converged"), key=_height, default=best)
     table = xr.Dataset(
         {
             "objective": ("start", np.array([r.objective for r in runs])),
@@ -42,6 +45,10 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
         }
     )
     return best, table
+
+
+def _height(run: Run) -> float:
+    return run.objective if np.isfinite(run.objective) else -np.inf
 
 
 def describe(best: Run, table: xr.Dataset, flat: int, edges: Sequence[str] = ()) -> Status:
