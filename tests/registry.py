@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 
@@ -724,6 +725,27 @@ def missing_cells_of_independent_features():
     return unmix.models.gaussian(_holes(), 2, covariance="diagonal")
 
 
+# --- The catalogue, beside gaussian ---------------------------------------------------------------
+
+
+def _scattered(n=16, seed=12):
+    """Counts of two components, both more scattered than Poisson's."""
+    rng = np.random.default_rng(seed)
+    mean = np.where(np.arange(n) % 2, 3.0, 60.0)
+    return rng.poisson(rng.gamma(1.5, mean / 1.5))
+
+
+@case(2, 15, {"w": 0, "rate": 0})
+def catalogue_poisson():
+    counts = np.random.default_rng(13).poisson([[1, 9], [6, 2], [7, 3]] * 5)
+    return unmix.models.poisson(counts, ["few", "many"])
+
+
+@case(2, 12, {"w": 0, "rate": 0})
+def catalogue_exponential():
+    return unmix.models.exponential(np.random.default_rng(14).exponential([1, 20] * 6))
+
+
 @case(
     2,
     16,
@@ -787,6 +809,25 @@ def normals_and_noise():
     return unmix.models.gaussian(_line(), 2, noise=True)
 
 
+    {"w": 0, "mu": 0, "alpha": 0},
+    road="'x' is NegBinomial, which is no family of the pass",
+)
+def catalogue_negative_binomial():
+    return unmix.models.negative_binomial(_scattered())
+
+
+# A dozen rows have no finite degrees of freedom: EM of these is in test_catalogue_em.py.
+@case(
+    2,
+    14,
+    {"w": 0, "mu": 0, "sigma": 0, "nu": 0},
+    em=False,
+    road="'x' is StudentT, which is no family of the pass",
+)
+def catalogue_student_t():
+    return unmix.models.student_t(_plane())
+
+
 @case(
     2,
     14,
@@ -806,6 +847,46 @@ def one_covariance_for_all_components():
 def one_mean_is_known():
     fixed = {"mu": [0.0, np.nan, np.nan], "sigma": np.ones(3)}
     return unmix.models.gaussian(_line(), 3, fixed=fixed)
+
+
+    {"w": 0, "mu": 0, "sigma": 0, "nu": 0, "corr": 0},
+    em=False,
+    road="'x' is MvStudentT, which is no family of the pass",
+)
+def catalogue_student_t_with_full_covariance():
+    return unmix.models.student_t(_plane(), covariance="full")
+
+
+@case(2, 18, {"w": 0, "p": 0})
+def catalogue_latent_class():
+    items = np.random.default_rng(15).integers(1, 4, size=(18, 3))
+    levels = {f"x{j}": [1, 2, 3] for j in range(3)}
+    return unmix.models.latent_class(items, 2, levels=levels)
+
+
+@case(2, 18, {"w": 0, "p_a": 0, "p_b": 0})
+def catalogue_latent_class_with_levels_that_differ():
+    rng = np.random.default_rng(16)
+    frame = pd.DataFrame({"a": rng.choice(["no", "yes"], 18), "b": rng.integers(3, size=18)})
+    return unmix.models.latent_class(frame, 2)
+
+
+@case(
+    2,
+    18,
+    {"w": 0, "mu_age_y": 0, "sigma_age_y": 0, "rate_w_2": 0, "p_kind": 0, "p_ill": 0},
+)
+def catalogue_mixed():
+    rng = np.random.default_rng(17)
+    frame = pd.DataFrame(
+        {
+            "age (y)": rng.normal(40, 10, 18),
+            "w": rng.poisson(8, 18),
+            "kind": rng.choice(list("abc"), 18),
+            "ill": rng.random(18) < 0.5,
+        }
+    )
+    return unmix.models.mixed(frame)
 
 
 @lru_cache

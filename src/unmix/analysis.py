@@ -37,7 +37,7 @@ def analyse(
     Parameters
     ----------
     x
-        Rows of numbers, (obs, feature).
+        Rows, (obs, feature).
     plan
         What to do with them.
     out
@@ -55,12 +55,12 @@ def analyse(
     with stage("loading PyMC and all that it needs"):
         import unmix
         from unmix import check, io, models  # noqa: F401 (loaded here, not in a later stage)
+        from unmix.catalogue import declare
         from unmix.derive import derive
         from unmix.remedies import WITHOUT_MAXIMUM, for_command_line
         from unmix.show import tables
     with stage("declaring the mixture, deriving Bayes' rule, verifying it"):
-        arguments = {"components": plan.components, "covariance": plan.covariance, **plan.known}
-        model = models.gaussian(x, **arguments)
+        model = declare(x, plan)
         derivation = derive(model)
     work = Work(x, model, plan, out, console, stage)
     work.show("The declaration")

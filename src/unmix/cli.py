@@ -4,9 +4,8 @@ Whatever a user gives that cannot be used ends in one sentence on stderr and exi
 one line and 130. Nothing heavy is imported before a command has looked at what it was given.
 """
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,12 +31,6 @@ from unmix.errors import UnmixError
 from unmix.known_columns import Fixed, LabelColumn, Names, known
 from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from unmix.output import OutputFolder
-    from unmix.plan import Plan
 
 BREAKS = Literal["weights", "variance", "sticky"]
 
@@ -95,7 +88,9 @@ def demo(
     x = story.rows(names_in(columns))
     console = terminal()
     say(console, story.STORY)
-    _analyse(x, plan, out, console)
+    from unmix.told import analyse_aloud
+
+    analyse_aloud(x, plan, out, console)
 
 
 @app.command()
@@ -104,10 +99,16 @@ def fit(
     components: Components,
     columns: Columns = None,
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
+    model: Annotated[
+        str, typer.Option(help="What components are made of; 'unmix models' lists them.")
+    ] = "gaussian",
+    families: Annotated[
+        str | None, typer.Option(help="For --model mixed: column=family, with commas between.")
+    ] = None,
     names: Names = None,
     labels: LabelColumn = None,
     fix: Fixed = None,
-    covariance: Covariance = "full",
+    covariance: Covariance = None,
     method: Method = "auto",
     draws: Draws = 1000,
     tune: Tune = 1000,
@@ -124,13 +125,17 @@ def fit(
     ] = False,
     output: Output = None,
 ) -> None:
-    """Fit a mixture of normals to a table, check it, and write tables and figures to a folder.
+    """Fit a mixture to a table, check it, and write tables and figures to a folder.
 
     Exit code 1 where EM alone was asked for and the likelihood has no maximum: em.nc is then all
     that is written.
     """
+    from unmix import catalogue
+
     plan = checked_plan(
         components,
+        model=model,
+        families=catalogue.families_said(names_in(families, "--families")),
         covariance=covariance,
         method=method,
         draws=draws,
@@ -151,7 +156,7 @@ def fit(
     from unmix.read_table import read_table
     from unmix.terminal import say, terminal
 
-    x = read_table(data, names_in(columns), id)
+    x = read_table(data, names_in(columns), id, text=catalogue.takes_text(plan))
     x, plan = known(data, x, plan, names_in(names, "--names"), labels, fix)
     if components > len(x):
         raise UnmixError(
@@ -166,41 +171,26 @@ def fit(
     )
     for name, reason in x.attrs["left_out"].items():
         say(console, f"left out {printable(name)}: {reason}")
-    for sentence in x.attrs["doubts"]:
+    if told := catalogue.families_of_columns(x, plan):
+        say(console, told)
+    for sentence in catalogue.doubts_that_apply(x, plan):
         say(console, f"Warning: {sentence}", "yellow")
-    if _analyse(x, plan, out, console) == NO_MAXIMUM:
+    from unmix.told import analyse_aloud
+
+    if analyse_aloud(x, plan, out, console) == NO_MAXIMUM:
         raise typer.Exit(1)
+
+
+@app.command()
+def models() -> None:
+    """The models that there are, one line each."""
+    from unmix.catalogue import described
+    from unmix.terminal import say, terminal
+
+    console = terminal()
+    for name, sentence in described():
+        say(console, f"{name:<20}{sentence}")
 
 
 for command in (explain, check, plot, predict):
     app.command()(command)
-
-
-# --- parts ---------------------------------------------------------------------------------------
-
-
-def _analyse(x: Any, plan: "Plan", out: "OutputFolder | None", console: "Console") -> str | None:
-    from unmix.analysis import analyse
-    from unmix.printable import printable
-    from unmix.terminal import say, warnings_to
-
-    covariance = f"{plan.covariance} covariances, " if x.shape[1] > 1 else ""
-    say(
-        console, f"components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
-    )
-    os.environ.setdefault("MPLBACKEND", "Agg")  # figures go to files; no window is opened
-    if out:
-        out.make()
-    try:
-        with warnings_to(console):
-            return analyse(x, plan, out, console)
-    except BaseException:
-        if out and out.written:
-            say(
-                console,
-                f"Written to {printable(out.path, 200)} before it ended: {', '.join(out.written)}",
-            )
-        raise
-    finally:
-        if out:
-            out.leave()

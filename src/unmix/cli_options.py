@@ -16,7 +16,7 @@ Columns = Annotated[
     typer.Option(help="Columns to use, with commas between; all columns of numbers by default."),
 ]
 Covariance = Annotated[
-    Literal["full", "diagonal"], typer.Option(help="Whether features may be correlated.")
+    Literal["full", "diagonal"] | None, typer.Option(help="Whether features may be correlated.")
 ]
 Method = Annotated[
     Literal["auto", "gibbs", "nuts", "pymc", "em"],

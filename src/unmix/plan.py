@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from unmix.catalogue import require_options
 from unmix.errors import UnmixError
 
 Method = Literal["auto", "gibbs", "nuts", "pymc", "em"]
@@ -20,8 +21,12 @@ class Plan:
     ----------
     components
         K.
+    model
+        Name of an entry of the catalogue.
+    families
+        Of the columns of a mixed table, by name.
     covariance
-        ``"full"`` or ``"diagonal"``.
+        ``"full"`` or ``"diagonal"``; None for what the model has by default.
     method
         As in `unmix.sample`, or ``"em"`` for no draws at all.
     draws, tune, chains, cores
@@ -43,7 +48,9 @@ class Plan:
     """
 
     components: int
-    covariance: Literal["full", "diagonal"] = "full"
+    model: str = "gaussian"
+    families: Mapping[str, str] = field(default_factory=dict)
+    covariance: Literal["full", "diagonal"] | None = None
     method: Method = "auto"
     draws: int = 1000
     tune: int = 1000
@@ -78,4 +85,6 @@ def checked_plan(components: int, *, suffix: str = ".nc", **options: Any) -> Pla
 
         if find_spec("zarr") is None:
             raise UnmixError("--format zarr needs the package zarr: install unmix[zarr]")
-    return Plan(components, suffix=suffix, **options)
+    plan = Plan(components, suffix=suffix, **options)
+    require_options(plan)
+    return plan

@@ -70,6 +70,10 @@ class _Column:
             self.n_numbers or infinite
         )
 
+    def values(self) -> NDArray:
+        """What all rows hold."""
+        return np.concatenate(self.chunks)
+
     def refuse(self, where: str) -> None:
         """Raise for the first cell that is not a finite number, if there is one."""
         if not self.first:
@@ -108,8 +112,17 @@ def _kind(cell: str) -> str:
     return "number" if np.isfinite(float(cell)) else "infinite"  # 1e999
 
 
-def read_csv(path: Path, head: bytes, named: list[str] | None, id: str | None) -> pd.DataFrame:
-    """The columns named, or all of numbers; `head` is how the file begins. See `read_table`."""
+def read_csv(
+    path: Path,
+    head: bytes,
+    named: list[str] | None,
+    id: str | None,
+    kind: "type[_Column]" = _Column,
+) -> pd.DataFrame:
+    """The columns named, or all that ``kind`` can read; `head` is how the file begins.
+
+    See `read_table`.
+    """
     where = printable(path.name, 80)
     encoding = _encoding(path, head)
     longest = csv.field_size_limit(2**31 - 1)  # a column that is not used may hold whole books
@@ -118,7 +131,7 @@ def read_csv(path: Path, head: bytes, named: list[str] | None, id: str | None) -
             records = _records(file, where)
             header = _header(records, where, named)
             chosen = choose(header, named, id, where)
-            columns = [_Column(header[j]) for j in chosen]
+            columns = [kind(header[j]) for j in chosen]
             ids = None if id is None else header.index(id)
             n_rows, texts = _read_lines(records, len(header), chosen, columns, ids, where)
     except UnicodeError:
@@ -140,7 +153,7 @@ def read_csv(path: Path, head: bytes, named: list[str] | None, id: str | None) -
             used.append(column)
     if not used:
         raise nothing_left(header, where)
-    values = {c.name: np.concatenate(c.chunks) for c in used}
+    values = {c.name: c.values() for c in used}
     names = None if id is None else row_names(texts, id, "line", where)
     return finish(values, names, id, left_out if named is None else {}, encoding, header)
 

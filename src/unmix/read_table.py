@@ -8,7 +8,6 @@ line 1; and the result says which columns were left out.
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from unmix.errors import UnmixError
@@ -25,8 +24,9 @@ def read_table(
     id: str | None = None,
     *,
     new: bool = False,
+    text: bool = False,
 ) -> pd.DataFrame:
-    """Read the columns of a file that hold numbers.
+    """Read the columns of a file that hold numbers, or all of them.
 
     Parameters
     ----------
@@ -41,11 +41,15 @@ def read_table(
     new
         Whether these are new rows for a fit of the columns named: a column may then be constant,
         and those not named are said to be left out.
+    text
+        Whether columns may hold text and truth values as well (`unmix.read_typed`), and whole
+        numbers stay what they are.
 
     Returns
     -------
     pandas.DataFrame
-        float64, (obs, column), all finite; the index is the id column or 0, …, N−1.
+        float64 unless ``text``, (obs, column), all finite; the index is the id column or
+        0, …, N−1.
         ``attrs["left_out"]`` maps the columns left out to the reason, ``attrs["encoding"]`` is how
         the text was read ("" for Parquet), ``attrs["doubts"]`` has a sentence for each column that
         nobody named and that looks like no measurement.
@@ -73,24 +77,32 @@ def read_table(
         head = _first_bytes(path)
         if head.startswith(PARQUET):
             from unmix.read_parquet import read_parquet
+            from unmix.read_typed import typed_parquet
 
-            frame = read_parquet(path, named, id)
+            frame = (typed_parquet if text else read_parquet)(path, named, id)
+        elif text:
+            from unmix.read_typed import TypedColumn
+
+            frame = read_csv(path, head, named, id, TypedColumn)
         else:
             frame = read_csv(path, head, named, id)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnmixError(f"cannot read {printable(path, 200)}: {reason}") from error
-    header = frame.attrs.pop("header")
+    header = frame.attrs.pop("header", [])
     if new:
         kept = {*(named or ()), id}
         frame.attrs["left_out"] = {n: "not named" for n in header if n and n not in kept}
     for column, values in () if new else frame.items():
-        if len(values) > 1 and np.ptp(values) == 0:
+        if len(values) > 1 and values.nunique() == 1:
+            only = values.iloc[0]
+            shown = f"{only:g}" if isinstance(only, float) else printable(only)
             raise UnmixError(
-                f"column {printable(column)} is constant ({values.iloc[0]:g} in every row), so it "
+                f"column {printable(column)} is constant ({shown} in every row), so it "
                 "tells no component from another: leave it out"
             )
-    frame.attrs["doubts"] = doubts(frame) if named is None else []
+    numbers = frame.select_dtypes("number") if text else frame
+    frame.attrs["doubts"] = doubts(numbers) if named is None else []
     return frame
 
 

@@ -5,7 +5,7 @@ A saved fit carries this, so that its model can be built again from the saved ro
 
 import json
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +36,22 @@ class Recipe:
         columns are of several types.
     by_row
         Arguments with one value for each row of the table, by name.
+    encode
+        Makes of new rows, given as the table was, arrays by variable of the model; None where the
+        table holds them as the model does.
+    titles
+        What variables stand for, by name, where that is called differently.
+    levels
+        What the whole numbers of an observed variable stand for, by its name.
     """
 
     name: str = ""
     arguments: str = "{}"
     table: "pd.DataFrame | None" = None
     by_row: Mapping[str, NDArray] = field(default_factory=dict)
+    encode: Callable[[Any], dict[str, Any]] | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def groups(self) -> dict[str, xr.Dataset]:
         """What a saved fit keeps beside its observed data."""
@@ -74,6 +84,9 @@ def remember(
     *,
     table: "pd.DataFrame | None" = None,
     by_row: Mapping[str, ArrayLike | None] | None = None,
+    encode: Callable[[Any], dict[str, Any]] | None = None,
+    titles: Mapping[str, str] | None = None,
+    levels: Mapping[str, Sequence[Any]] | None = None,
 ) -> pm.Model:
     """Note the catalogue entry of a model, and hand the model back.
 
@@ -85,15 +98,22 @@ def remember(
         The entry.
     arguments
         Those that JSON can hold; arrays become lists.
-    table, by_row
-        As in `Recipe`; what is None in ``by_row`` is left out.
+    table, by_row, encode, titles, levels
+        As in `Recipe`; what is None in ``by_row`` is left out. ``encode`` must not hold the model.
     """
     plain = {key: v.tolist() if hasattr(v, "tolist") else v for key, v in arguments.items()}
     kept = {key: np.asarray(v) for key, v in (by_row or {}).items() if v is not None}
-    _recipes[model] = Recipe(name, json.dumps(plain), table, kept)
+    _recipes[model] = Recipe(
+        name, json.dumps(plain), table, kept, encode, titles or {}, levels or {}
+    )
     return model
 
 
 def recipe_of(model: pm.Model) -> Recipe:
     """How a model was made; with an empty name for one of the user's own."""
     return _recipes.get(model, Recipe())
+
+
+def title_of(model: pm.Model, variable: str) -> str:
+    """What a variable stands for: the name of its column, where that is another than its own."""
+    return recipe_of(model).titles.get(variable, variable)

@@ -61,7 +61,7 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     values = np.asarray(np.ma.filled(x, np.nan) if missing and np.ma.isMA(x) else x)
     if values.ndim not in (1, 2):
         raise UnmixError(f"{name} has {values.ndim} dims: give rows, as (obs,) or (obs, feature)")
-    _require_numeric(values, name)
+    _require_numeric(values, features[0] if features and values.ndim == 1 else name)
     values = _as_floats(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

@@ -72,8 +72,11 @@ def _rows(tree: xr.DataTree) -> Any:
     """The rows as a Series or a frame with their names, as they went in."""
     if TABLE in tree.children:
         table = tree[TABLE].to_dataset()
-        frame = pd.DataFrame({j: v.to_numpy() for j, v in enumerate(table.data_vars.values())})
-        frame.columns = pd.Index([v.attrs["name"] for v in table.data_vars.values()])
+        # Zarr hands columns back in an order of its own.
+        named = sorted(table.data_vars, key=lambda name: int(str(name).removeprefix("column_")))
+        columns = [table[name] for name in named]
+        frame = pd.DataFrame({j: v.to_numpy() for j, v in enumerate(columns)})
+        frame.columns = pd.Index([v.attrs["name"] for v in columns])
         return frame.set_index(table["obs"].to_index())
     (array,) = tree["observed_data"].to_dataset().data_vars.values()
     if array.ndim == 1:

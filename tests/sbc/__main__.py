@@ -27,10 +27,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make sbc", description=__doc__)
     parser.add_argument("--simulations", type=int, default=1000, help="of each problem")
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
-    parser.add_argument("--method", choices=FITS, default="gibbs")
+    parser.add_argument("--method", choices=FITS, help="by default each problem's own")
     options = parser.parse_args()
     for name in options.problems:
-        settings = Settings(name, options.method)
+        settings = Settings(name, options.method or PROBLEMS[name].method)
         begun, last = time.monotonic(), 0.0
         for made, row in enumerate(go_on(settings, options.simulations), 1):
             if time.monotonic() - last > 30:

@@ -39,6 +39,10 @@ class Problem:
         log p(x_i | z_i = k, θ), (sample, obs, component).
     level, spread
         A component's mean, and its mean square about zero or variance, (sample, component).
+    number
+        What its random numbers are seeded with, beside the simulation's own.
+    method
+        How it is fitted unless another is asked for, one of `sbc.runs.FITS`.
     """
 
     rows: int
@@ -48,6 +52,8 @@ class Problem:
     density: Callable[[Theta, Array], Array]
     level: Callable[[Theta], Array]
     spread: Callable[[Theta], Array]
+    number: int
+    method: str = "gibbs"
 
     def simulate(self, rng: Generator) -> tuple[Theta, NDArray, Array]:
         """θ, z and rows; θ and z as samples of one."""
@@ -154,6 +160,84 @@ def poisson(x: Array, shape: float = 2.0, weights: float = 1.0) -> pm.Model:
     return model
 
 
+# --- Student's t ----------------------------------------------------------------------------------
+
+
+def _student_t_prior(rng: Generator) -> Theta:
+    return {**_normal_prior(rng), "nu": rng.gamma(2, 10.0, size=(1, K))}
+
+
+def _student_t_data(rng: Generator, theta: Theta, z: NDArray) -> Array:
+    return theta["mu"][0, z] + theta["sigma"][0, z] * rng.standard_t(theta["nu"][0, z])
+
+
+def student_t(x: Array) -> pm.Model:
+    """The catalogue's, with priors that do not look at the data."""
+    from unmix.models import student_t
+
+    return student_t(x, K, centre=0.0, spread=3.0, scale=1.0)
+
+
+def _student_t_density(theta: Theta, x: Array) -> Array:
+    nu, mu, sigma = (theta[name][:, None] for name in ("nu", "mu", "sigma"))
+    return stats.t.logpdf(x[:, None], nu, mu, sigma)
+
+
+# --- Negative binomial ----------------------------------------------------------------------------
+
+
+def _negative_binomial_prior(rng: Generator) -> Theta:
+    return {
+        "w": _weights(rng),
+        "mu": rng.exponential(5.0, size=(1, K)),
+        "alpha": rng.exponential(10.0, size=(1, K)),
+    }
+
+
+def _negative_binomial_data(rng: Generator, theta: Theta, z: NDArray) -> Array:
+    mu, alpha = theta["mu"][0, z], theta["alpha"][0, z]
+    return rng.poisson(rng.gamma(alpha, mu / alpha)).astype(float)
+
+
+def negative_binomial(x: Array) -> pm.Model:
+    """The catalogue's, with priors that do not look at the data."""
+    from unmix.models import negative_binomial
+
+    return negative_binomial(x, K, mean=5.0, alpha=10.0)
+
+
+def _negative_binomial_density(theta: Theta, x: Array) -> Array:
+    mu, alpha = theta["mu"][:, None], theta["alpha"][:, None]
+    return stats.nbinom.logpmf(x[:, None], alpha, alpha / (alpha + mu))
+
+
+# --- Latent classes -------------------------------------------------------------------------------
+
+ITEMS, LEVELS = 4, 3
+
+
+def _latent_class_prior(rng: Generator) -> Theta:
+    return {"w": _weights(rng), "p": rng.dirichlet(np.ones(LEVELS), size=(1, K, ITEMS))}
+
+
+def _latent_class_data(rng: Generator, theta: Theta, z: NDArray) -> Array:
+    below = theta["p"][0, z].cumsum(axis=-1)
+    return (rng.random((len(z), ITEMS, 1)) > below[..., :-1]).sum(axis=-1).astype(float)
+
+
+def latent_class(x: Array) -> pm.Model:
+    """The catalogue's."""
+    from unmix.models import latent_class
+
+    levels = {f"x{j}": list(range(LEVELS)) for j in range(ITEMS)}
+    return latent_class(x.astype(int), K, levels=levels)
+
+
+def _latent_class_density(theta: Theta, x: Array) -> Array:
+    logs = np.log(theta["p"])
+    return sum(logs[:, :, j, x[:, j].astype(int)].transpose(0, 2, 1) for j in range(ITEMS))
+
+
 PROBLEMS: dict[str, Problem] = {
     "normal": Problem(
         rows=50,
@@ -163,6 +247,7 @@ PROBLEMS: dict[str, Problem] = {
         density=_normal_density,
         level=lambda theta: theta["mu"],
         spread=lambda theta: theta["sigma"] ** 2,
+        number=1,
     ),
     "bivariate": Problem(
         rows=50,
@@ -175,6 +260,7 @@ PROBLEMS: dict[str, Problem] = {
         spread=lambda theta: np.square(
             np.prod(np.diagonal(_factor(theta), axis1=-2, axis2=-1), axis=-1)
         ),
+        number=0,
     ),
     "poisson": Problem(
         rows=40,
@@ -184,5 +270,39 @@ PROBLEMS: dict[str, Problem] = {
         density=lambda theta, x: stats.poisson.logpmf(x[:, None], theta["rate"][:, None]),
         level=lambda theta: theta["rate"],
         spread=lambda theta: theta["rate"] ** 2,
+        number=2,
+    ),
+    "student_t": Problem(
+        rows=50,
+        prior=_student_t_prior,
+        data=_student_t_data,
+        declare=student_t,
+        density=_student_t_density,
+        level=lambda theta: theta["mu"],
+        # The tails enter beside the scale.
+        spread=lambda theta: theta["sigma"] ** 2 / theta["nu"],
+        number=3,
+        method="nuts",
+    ),
+    "negative_binomial": Problem(
+        rows=40,
+        prior=_negative_binomial_prior,
+        data=_negative_binomial_data,
+        declare=negative_binomial,
+        density=_negative_binomial_density,
+        level=lambda theta: theta["mu"],
+        spread=lambda theta: theta["mu"] + theta["mu"] ** 2 / theta["alpha"],
+        number=4,
+        method="nuts",
+    ),
+    "latent_class": Problem(
+        rows=40,
+        prior=_latent_class_prior,
+        data=_latent_class_data,
+        declare=latent_class,
+        density=_latent_class_density,
+        level=lambda theta: theta["p"][..., 0].mean(axis=-1),
+        spread=lambda theta: np.square(theta["p"]).sum(axis=(-2, -1)),
+        number=5,
     ),
 }

@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -32,7 +33,8 @@ class Settings:
         A name in `PROBLEMS`.
     method
         ``"gibbs"``: exact Gibbs, with its moves of all of θ at once. ``"general gibbs"``: the
-        sampler for any prior, with one compiled density for all simulations.
+        sampler for any prior, with one compiled density for all simulations. ``"nuts"``: for
+        families that the pass does not know.
     chains, tune, draws
         Of each fit.
     ranked
@@ -97,14 +99,26 @@ def by_general(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, N
     return posterior, z
 
 
-FITS: dict[str, Fit] = {"gibbs": by_exact, "general gibbs": by_general}
-SHORT = {"gibbs": "", "general gibbs": "_general"}
+def by_nuts(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
+    """θ with z summed out, and z drawn then; compiled anew for each data set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", unmix.UnmixWarning)  # labels need not be identified
+        post = unmix.sample(
+            PROBLEMS[settings.problem].declare(x), method="nuts", draws=settings.draws,
+            tune=settings.tune, chains=settings.chains, cores=1, rng=seed, progress=False,
+        )  # fmt: skip
+    z = post["assignments"]["z"].transpose("chain", "draw", ...).to_numpy()
+    return post["posterior"].to_dataset(), z
+
+
+FITS: dict[str, Fit] = {"gibbs": by_exact, "general gibbs": by_general, "nuts": by_nuts}
+SHORT = {"gibbs": "", "general gibbs": "_general", "nuts": "_nuts"}
 
 
 def one(settings: Settings, number: int, fit: Fit | None = None) -> dict[str, float]:
     """One simulation: ranks by quantity, effective draws of the log-likelihood, seconds."""
     problem = PROBLEMS[settings.problem]
-    rng = np.random.default_rng([SEED, sorted(PROBLEMS).index(settings.problem), number])
+    rng = np.random.default_rng([SEED, problem.number, number])
     theta, z, x = problem.simulate(rng)
     truth = problem.quantities(theta, z, x)
     begun = time.perf_counter()

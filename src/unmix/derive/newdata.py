@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from unmix.derive.follow import in_step
 from unmix.derive.opened import Opened, as_new_data
 from unmix.errors import UnmixError
+from unmix.recipe import recipe_of
 
 if TYPE_CHECKING:
     from unmix.derive.derivation import Derivation
@@ -28,6 +29,8 @@ def as_rows_by_name(derivation: "Derivation", new: Any) -> dict[str, Any]:
     """
     opened = derivation.opened
     names = [name for name in opened.assignment_terms if name in opened.observed]
+    if (encode := recipe_of(derivation.model).encode) is not None:
+        new = encode(new)
     if not isinstance(new, Mapping):
         if len(names) != 1:
             raise UnmixError(

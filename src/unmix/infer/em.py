@@ -18,6 +18,7 @@ from unmix.derive.theta import as_dataset, stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.classification_em import run_hard_starts
 from unmix.infer.closed_form import closed_forms
+from unmix.infer.edges import edges
 from unmix.infer.em_best import choose, describe, in_order
 from unmix.infer.em_result import Assignments, EMResult
 from unmix.infer.em_run import Run, flat_directions
@@ -137,6 +138,10 @@ def em(
     theta = in_order(derivation, best)
     say_rounding(objective, theta)
     touched = [n for n in derivation.parameters if n in objective.free or n in objective.held]
+    at_edges: list[str] = []
+    endless = 0
+    if best.outcome == "converged":
+        at_edges, endless = edges(objective, theta, _settled(objective))
     return EMResult(
         theta=as_dataset(derivation, {name: theta[name] for name in touched}),
         log_likelihood=objective.log_likelihood(theta),
@@ -148,8 +153,9 @@ def em(
         status=describe(
             best,
             table,
-            0 if hard else _flat(objective, best),
+            0 if hard else max(0, _flat(objective, best) - endless),
             of_point(objective, theta) if best.outcome in PROPER[:2] else (),
+            at_edges,
         ),
         trace=best.trace,
         starts=table,
@@ -163,12 +169,16 @@ def em(
 
 def _flat(objective: Objective, best: Run) -> int:
     """Flat directions at the optimum; none where the whole M-step has a closed form."""
-    if isinstance(objective, PassObjective) and objective.readings is not None:
-        return 0
-    closed = {name for block in closed_forms(objective) for name in block.names}
-    if best.outcome != "converged" or set(objective.free) <= closed:
+    if best.outcome != "converged" or set(objective.free) <= _settled(objective):
         return 0
     return flat_directions(objective, best.theta)
+
+
+def _settled(objective: Objective) -> frozenset[str]:
+    """Parameters whose M-step has a closed form."""
+    if isinstance(objective, PassObjective) and objective.readings is not None:
+        return frozenset(objective.free)
+    return frozenset(name for block in closed_forms(objective) for name in block.names)
 
 
 def _require_floor(objective: Objective) -> None:

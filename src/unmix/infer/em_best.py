@@ -1,5 +1,6 @@
 """Of several runs of EM the best: which it is, how far to trust it, and its components in order."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -21,8 +22,11 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     """The best proper run; a collapsed one only where there is nothing else."""
     proper = [r for r in runs if r.outcome in PROPER]
     pool = proper or [r for r in runs if r.outcome == "emptied"] or runs
-    best = max(pool, key=lambda r: r.objective if np.isfinite(r.objective) else -np.inf)
+    best = max(pool, key=_height)
     scale = 1.0 + abs(best.objective)
+    # At the same optimum, one that came to rest.
+    there = [r for r in pool if r.objective >= best.objective - SAME_OPTIMUM * scale]
+    best = max((r for r in there if r.outcome == "converged"), key=_height, default=best)
     table = xr.Dataset(
         {
             "objective": ("start", np.array([r.objective for r in runs])),
@@ -43,7 +47,17 @@ def choose(runs: list[Run]) -> tuple[Run, xr.Dataset]:
     return best, table
 
 
-def describe(best: Run, table: xr.Dataset, flat: int, few: tuple[str, ...] = ()) -> Status:
+def _height(run: Run) -> float:
+    return run.objective if np.isfinite(run.objective) else -np.inf
+
+
+def describe(
+    best: Run,
+    table: xr.Dataset,
+    flat: int,
+    few: Sequence[str] = (),
+    edges: Sequence[str] = (),
+) -> Status:
     """How the best run ended, and what the others say of it.
 
     Parameters
@@ -54,6 +68,8 @@ def describe(best: Run, table: xr.Dataset, flat: int, few: tuple[str, ...] = ())
         Flat directions at its end.
     few
         What is to be said of components that hold few rows.
+    edges
+        What is to be said of parameters that it left on the edge of what is possible.
     """
     counts = {
         name: int((table["status"] == name).sum()) for name in np.unique(table["status"].values)
@@ -72,6 +88,7 @@ def describe(best: Run, table: xr.Dataset, flat: int, few: tuple[str, ...] = ())
             f"the floor holds up {best.held} variance{'s' * (best.held > 1)}, so this is the "
             "maximum under that floor and not without it"
         )
+    detail += edges
     if flat:
         detail.append(
             f"{flat} combination{'s' * (flat > 1)} of parameters leave the objective unchanged, so "

@@ -24,6 +24,7 @@ ROUNDING = 1e-11
 IMPROPER = (ValueError, AssertionError, ArithmeticError, np.linalg.LinAlgError)
 # With gradient M-steps EM only has to find the hill: `polish` climbs to its top.
 ROUGH = 1e-2
+STALL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def run(
     continuous: bool,
     max_iterations: int,
     tolerance: float,
+    stall: float = 0.0,
 ) -> Run:
     """Run EM from responsibilities.
 
@@ -86,6 +88,9 @@ def run(
         Whether the data are densities, so that a component can collapse onto a point.
     max_iterations, tolerance
         As in `unmix.em`.
+    stall
+        Smallest gain of the objective in an iteration, for each row, that is worth the next one:
+        a parameter without a finite maximum moves for ever and gains nothing.
     """
 
     def means(r: NDArray) -> NDArray[np.float64]:
@@ -109,6 +114,7 @@ def run(
             outcome = "not monotone"
             trace.append(value)
             break
+        gain = value - trace[-1] if trace else np.inf
         trace.append(value)
         responsibility, proper = r, theta
         if continuous and _collapsed(r, log_likelihood, peak, group):
@@ -122,7 +128,7 @@ def run(
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
         step_before = step
-        if max(step, remaining) <= tolerance:
+        if max(step, remaining) <= tolerance or gain < stall * len(r):
             outcome = "converged"
             break
     if not trace:
@@ -248,7 +254,9 @@ def polish(objective: Objective, result: Run) -> Run:
     theta = objective.theta(found.x)
     value = objective.value(theta)
     # The gradient of a sum over rows, on parameters of order one: its rounding grows with N.
-    settled = np.max(np.abs(found.jac)) < 1e-5 * objective.derivation.total_weight
+    # Where no step raises the objective any more for rounding (status 2), it is the gradient's too.
+    small = 1e-4 if found.status == 2 else 1e-5
+    settled = np.max(np.abs(found.jac)) < small * objective.derivation.total_weight
     return replace(
         result,
         theta=theta,

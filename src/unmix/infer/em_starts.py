@@ -8,7 +8,7 @@ import numpy as np
 from unmix.arguments import one_of, whole
 from unmix.errors import UnmixError
 from unmix.infer.closed_form import closed_forms
-from unmix.infer.em_run import IMPROPER, ROUGH, Run, m_step, polish, run
+from unmix.infer.em_run import IMPROPER, ROUGH, STALL, Run, m_step, polish, run
 from unmix.infer.objective import Objective
 from unmix.infer.packed_em import Rules
 from unmix.infer.parts_objective import PartsObjective
@@ -138,6 +138,7 @@ def _general_runner(objective: Objective, rules: Rules) -> tuple[bool, Callable[
             continuous=continuous,
             max_iterations=rules.max_iterations,
             tolerance=rules.tolerance if closed else max(rules.tolerance, ROUGH),
+            stall=0.0 if closed else STALL,
         )
 
     return closed, begin

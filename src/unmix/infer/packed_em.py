@@ -187,6 +187,8 @@ def _extrapolated(
         points.append(objective.flatten(readings.theta(*state.copy())))
     if compiled.settled()(values, moves, 1, state.onepass.weight, tolerance):
         return values, moves, CONVERGED
+    if not np.isfinite(points).all():  # a probability of 0, from which no line leads on
+        return values, moves, RUNNING
     step = points[1] - points[0]
     bend = points[2] - 2 * points[1] + points[0]
     size = np.linalg.norm(bend)

@@ -146,6 +146,11 @@ def _through(
     return reader
 
 
+def _probabilities(logs: NDArray) -> NDArray[np.float64]:
+    """Probabilities from their logs; where a sum came out an ulp above its parts, 1 is the most."""
+    return np.minimum(np.exp(logs), 1.0)
+
+
 def one_over(graph: TensorVariable) -> TensorVariable | None:
     """a, where the graph is 1 / a."""
     graph = bare(graph)
@@ -165,7 +170,7 @@ _READERS: dict[str, Callable[[Objective, TensorVariable, Term], Reading | None]]
     "Normal": _normal,
     "MvNormal": _mvnormal,
     "Poisson": _through(lambda p, d: np.exp(p[:, :d])),
-    "Bernoulli": _through(lambda p, d: np.exp(p[:, :d])),
-    "Categorical": _through(lambda p, d: np.exp(p)),
+    "Bernoulli": _through(lambda p, d: _probabilities(p[:, :d])),
+    "Categorical": _through(lambda p, d: _probabilities(p)),
     "Exponential": _through(lambda p, d: -p[:, :d]),
 }

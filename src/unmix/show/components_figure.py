@@ -8,6 +8,7 @@ import pymc as pm
 import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pytensor.tensor.random.basic import CategoricalRV
 
 from unmix.derive import Derivation, derive
 from unmix.derive.present import rows_shown
@@ -91,6 +92,12 @@ def observed_rows(
             f"the model has {len(observed)}: draw this one by hand"
         )
     name = observed[0]
+    rv = next(rv for rv in derivation.model.observed_RVs if rv.name == name)
+    if rv.owner is not None and isinstance(rv.owner.op, CategoricalRV):
+        raise UnmixError(
+            f"the figure places rows by their values and {name!r} holds levels, which have no "
+            "distances: see show.membership, or the table of unmix.summary"
+        )
     rows = rows_shown(derivation, name)
     if rows.ndim not in (1, 2) or len(rows) != derivation.n_obs:
         raise UnmixError(

@@ -24,6 +24,7 @@ from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import SAMPLE_DIMS, stack_theta
 from unmix.errors import UnmixError
 from unmix.fingerprint import require_same
+from unmix.recipe import title_of
 from unmix.show.explanation import Explanation
 from unmix.show.notes import (
     average_note,
@@ -110,7 +111,7 @@ def explain(
         obs=here.obs_labels[row],
         new=new is not None,
         latent=here.latent.name,
-        observed=tuple(here.opened.assignment_terms),
+        observed=tuple(title_of(here.model, n) for n in here.opened.assignment_terms),
         data=data_of(here, row),
         theta=which_theta(fit, draws, width, labels),
         table=table,

@@ -18,6 +18,7 @@ from unmix.show.sections import alike, crossings, pulls
 from unmix.show.ties import Tie
 
 WIDTH = 100
+MOST_NAMES = 6
 COLUMNS = {
     "prior": "p(A)",
     "likelihood": "p(B|A)",
@@ -117,7 +118,12 @@ class Explanation:
         lines += [LOG_RULE if logs else RULE, ""]
         for event, meaning in self._events():
             first, *more = wrap(meaning, WIDTH - 20) or [""]
-            lines += [f"  {event:<16}{first}", *(" " * 18 + line for line in more)]
+            if len(event) > 15:  # of many variables: a line of its own
+                lines.append(f"  {event}")
+                more.insert(0, first)
+            else:
+                lines.append(f"  {event:<16}{first}")
+            lines += [" " * 18 + line for line in more]
         lines.append("")
         lines += [_line(row, widths) for row in head]
         lines.append("  " + "-" * (sum(widths) + 2 * (len(widths) - 1)))
@@ -190,7 +196,10 @@ class Explanation:
         return f"Bayes' rule for {'new ' if self.new else ''}observation {plain(self.obs)}"
 
     def _events(self) -> list[tuple[str, str]]:
-        z, names = plain(self.latent), ", ".join(f"{plain(n)}_i" for n in self.observed)
+        shown = [f"{plain(n)}_i" for n in self.observed]
+        if len(shown) > MOST_NAMES:
+            shown = [*shown[: MOST_NAMES - 1], "…", shown[-1]]
+        z, names = plain(self.latent), ", ".join(shown)
         values = ", ".join(f"{plain(name)} = {value}" for name, value in self.data)
         return [
             (f"A = {{{z}_i = k}}", "component k made the observation"),

@@ -9,6 +9,7 @@ from unmix.derive import Derivation
 from unmix.derive.present import rows_shown
 from unmix.errors import UnmixError
 from unmix.printable import printable
+from unmix.recipe import recipe_of
 from unmix.show.numbers import datum, plain
 
 MOST_VALUES = 8
@@ -120,8 +121,14 @@ def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
 def named_entries(
     derivation: Derivation, name: str, data: np.ndarray, own: np.ndarray
 ) -> Iterator[tuple[str, Any]]:
-    """Entries of an array, each named by its labels along the axes that tell them apart."""
+    """Entries of an array, each named by its labels along the axes that tell them apart.
+
+    A variable of the catalogue goes by the name of its column, and a number of a level is shown as
+    the level.
+    """
     model = derivation.model
+    recipe = recipe_of(model)
+    title, levels = recipe.titles.get(name, name), recipe.levels.get(name)
     where = np.argwhere(own)
     telling = [axis for axis in range(data.ndim) if len(set(where[:, axis])) > 1]
     dims = model.named_vars_to_dims.get(name) or (None,) * data.ndim
@@ -132,7 +139,8 @@ def named_entries(
             if coordinates is None or len(coordinates) != data.shape[axis]:
                 coordinates = range(data.shape[axis])
             labels.append(plain(coordinates[at[axis]]))
+        value = data[tuple(at)].item()
         yield (
-            f"{name}[{', '.join(labels)}]" if labels else name,
-            data[tuple(at)].item(),
+            f"{title}[{', '.join(labels)}]" if labels else title,
+            value if levels is None else str(levels[int(value)]),
         )

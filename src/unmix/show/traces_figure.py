@@ -90,5 +90,6 @@ def _elements(posterior: xr.Dataset, var_names: list[str] | None) -> dict[str, x
             labels = [plain(values[d].values[i]) for d, i in zip(own, at, strict=True)]
             if len(elements) < MOST_ROWS and float(np.ptp(one.to_numpy())) > 0:
                 key = f"{plain(name)}[{', '.join(labels)}]" if labels else plain(name)
-                elements[key] = one.reset_coords(drop=True)
+                # xarray keeps the stroke for paths of groups; a sign that looks the same stands in.
+                elements[key.replace("/", "\N{DIVISION SLASH}")] = one.reset_coords(drop=True)
     return elements

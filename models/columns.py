@@ -1,0 +1,180 @@
+"""What one column of a table may be drawn from, given the component: the families of `mixed`.
+
+Each is a few lines: parameters by component, named after the column, with the priors of the
+catalogue's model of that family; then the observed variable.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.counts import as_counts, as_waits
+from unmix.errors import UnmixError
+from unmix.levels import Level, codes_of, levels_of, require_complete, require_telling
+from unmix.printable import printable
+from unmix.rows import as_rows
+
+from .parts import typical  # noqa: TID251  a sibling
+from .student_t import NU  # noqa: TID251
+
+# Of this many different whole numbers and fewer, the guess is levels; of more, counts.
+FEW = 5
+# Whole numbers of this mean and more are taken for measurements: a Poisson distribution of that
+# mean is nearly normal, but for a standard deviation that it cannot choose.
+LARGE = 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, ready to be declared.
+
+    Attributes
+    ----------
+    name
+        The variable's.
+    values
+        Numbers, or numbers of levels, (obs,).
+    levels
+        Of a categorical column.
+    """
+
+    name: str
+    values: NDArray
+    levels: list[Level]
+
+
+def guess(column: pd.Series, labels: NDArray) -> str:
+    """The family of a column by its type and values; the rule stands in `mixed`.
+
+    Raises
+    ------
+    UnmixError
+        For a missing cell.
+    """
+    require_complete(column, labels)
+    if pd.api.types.is_bool_dtype(column):
+        return "bernoulli"
+    if not pd.api.types.is_numeric_dtype(column):
+        return "categorical"
+    x = column.to_numpy()
+    if x.dtype.kind == "f" or x.min() < 0:
+        return "normal"
+    different = np.unique(x)
+    if np.array_equal(different, [0, 1]):
+        return "bernoulli"
+    if len(different) <= FEW:
+        return "categorical"
+    return "poisson" if x.mean() < LARGE else "normal"
+
+
+def _of_numbers(column: pd.Series, check: Callable[..., Any] = as_rows) -> NDArray:
+    """Numbers of a column, looked at as its family's rows are."""
+    values: NDArray = check(column).values
+    return values
+
+
+def _binary(column: pd.Series, labels: NDArray) -> NDArray:
+    """A column of two answers as 0 and 1."""
+    require_complete(column, labels)
+    plain = column.astype(object).to_numpy()
+    wrong = np.flatnonzero([v not in (0, 1) for v in plain])
+    if len(wrong):
+        raise UnmixError(
+            f"column {printable(column.name)} is {printable(plain[wrong[0]])} in row "
+            f"{labels[wrong[0]]}, and bernoulli takes 0 and 1, or False and True: correct the cell "
+            "or call the column categorical in families"
+        )
+    return plain.astype(np.int64)
+
+
+def values_of(
+    column: pd.Series, family: str, levels: list[Level] | None, labels: NDArray
+) -> tuple[NDArray, list[Level]]:
+    """A column as its family takes it: numbers, and the levels where they are numbers of these.
+
+    Raises
+    ------
+    UnmixError
+        For cells that the family cannot have made, naming column and row.
+    """
+    if family == "categorical":
+        known = levels_of(column, labels) if levels is None else levels
+        return codes_of(column, known, labels), known
+    if family == "bernoulli":
+        return _binary(column, labels), []
+    require_complete(column, labels)
+    named = pd.Series(column.to_numpy(), index=labels, name=column.name)
+    return _of_numbers(named, _CHECKS.get(family, as_rows)), []
+
+
+def _normal(c: Column, z: Any) -> None:
+    x = c.values
+    low, high = x.min(), x.max()
+    mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
+    sigma = pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
+    pm.Normal(c.name, mu[z], sigma[z], observed=x, dims="obs")
+
+
+def _student_t(c: Column, z: Any) -> None:
+    x = c.values
+    low, high = x.min(), x.max()
+    mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
+    sigma = pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
+    nu = pm.Gamma(f"nu_{c.name}", *NU, dims="component")
+    pm.StudentT(c.name, nu=nu[z], mu=mu[z], sigma=sigma[z], observed=x, dims="obs")
+
+
+def _poisson(c: Column, z: Any) -> None:
+    rate = pm.Gamma(f"rate_{c.name}", 1, 1 / typical(c.values), dims="component")
+    pm.Poisson(c.name, rate[z], observed=c.values, dims="obs")
+
+
+def _negative_binomial(c: Column, z: Any) -> None:
+    mu = pm.Exponential(f"mu_{c.name}", scale=typical(c.values), dims="component")
+    alpha = pm.Exponential(f"alpha_{c.name}", scale=10.0, dims="component")
+    pm.NegativeBinomial(c.name, mu=mu[z], alpha=alpha[z], observed=c.values, dims="obs")
+
+
+def _exponential(c: Column, z: Any) -> None:
+    rate = pm.Gamma(f"rate_{c.name}", 2, 2 * typical(c.values), dims="component")
+    pm.Exponential(c.name, rate[z], observed=c.values, dims="obs")
+
+
+def _bernoulli(c: Column, z: Any) -> None:
+    p = pm.Beta(f"p_{c.name}", 1, 1, dims="component")
+    pm.Bernoulli(c.name, p[z], observed=c.values, dims="obs")
+
+
+def _categorical(c: Column, z: Any) -> None:
+    level = f"level_{c.name}"
+    pm.modelcontext(None).add_coord(level, c.levels)
+    p = pm.Dirichlet(f"p_{c.name}", [1.0] * len(c.levels), dims=("component", level))
+    pm.Categorical(c.name, p[z], observed=c.values, dims="obs")
+
+
+FAMILIES: dict[str, Callable[[Column, Any], None]] = {
+    "normal": _normal,
+    "student_t": _student_t,
+    "poisson": _poisson,
+    "negative_binomial": _negative_binomial,
+    "exponential": _exponential,
+    "bernoulli": _bernoulli,
+    "categorical": _categorical,
+}
+PARTS = ("mu", "sigma", "nu", "rate", "alpha", "p", "level")
+_CHECKS: dict[str, Callable[..., Any]] = {
+    "poisson": as_counts,
+    "negative_binomial": as_counts,
+    "exponential": as_waits,
+}
+
+
+def require_different(column: pd.Series, family: str, values: NDArray) -> None:
+    """Raise for a column of one value only, or of levels that all differ."""
+    if family in ("categorical", "bernoulli"):
+        require_telling(column, values)

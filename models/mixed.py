@@ -1,0 +1,192 @@
+"""Columns of different kinds in one table: each with a family of its own, all sharing one z.
+
+The story of one observation: nature picks a component, then draws every column from it, without
+regard to the other columns.
+
+    w               ~ Dirichlet(1, …, 1)      how common each component is
+    z_i             ~ Categorical(w)          which component made observation i
+    x_ij | z_i = k  ~ Family_j(theta_kj)      what that component makes in column j
+
+with Family_j one of normal, student_t, poisson, negative_binomial, exponential, bernoulli and
+categorical (Everitt 1988, Statistics & Probability Letters 6:305, for normal and categorical
+columns; conditional independence as in latent classes). Priors are those of the catalogue's models
+of one family.
+
+What the family of a column is, unless said: text and categoricals are categorical; truth values,
+and whole numbers that are 0 and 1, bernoulli; numbers with decimals, and whole numbers some of
+which are negative, normal; other whole numbers categorical where there are at most 5 different
+ones, else poisson, or from a mean of 100 on normal.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.errors import UnmixError
+from unmix.levels import (
+    Level,
+    as_frame,
+    checked_levels,
+    columns_of,
+    require_complete,
+    row_labels,
+)
+from unmix.printable import listed, printable
+from unmix.recipe import remember
+from unmix.safe_names import safe_names
+
+from .columns import (  # noqa: TID251  a sibling
+    FAMILIES,
+    PARTS,
+    Column,
+    guess,
+    require_different,
+    values_of,
+)
+from .parts import add_rows, component_names, positive  # noqa: TID251
+
+
+def mixed(
+    x: Any,
+    components: Any = 2,
+    *,
+    families: Mapping[str, str] | None = None,
+    levels: Mapping[str, Any] | None = None,
+    concentration: float = 1.0,
+) -> pm.Model:
+    """Declare columns of different kinds that share one z: numbers, counts and categories.
+
+    Parameters
+    ----------
+    x
+        A frame.
+    components
+        K, at least 1 and at most the number of rows; or a sequence of names.
+    families
+        Families by column: ``"normal"``, ``"student_t"``, ``"poisson"``, ``"negative_binomial"``,
+        ``"exponential"``, ``"bernoulli"`` or ``"categorical"``. Columns that are not named have
+        the one guessed from their type (`guessed_families`).
+    levels
+        Levels of categorical columns, as in `latent_class`.
+    concentration
+        Of the Dirichlet prior of ``w``.
+
+    Returns
+    -------
+    pymc.Model
+        Free ``w`` (component), latent ``z`` (obs), an observed variable for each column, named
+        after it, and its parameters: ``mu_age`` and ``sigma_age`` of a normal column ``age``.
+        Where a column's name cannot be a variable's, the nearest one that can.
+
+    Raises
+    ------
+    UnmixError
+        For an unknown family, cells that a column's family cannot have made, a constant column, or
+        a number of components that the rows cannot carry.
+
+    Notes
+    -----
+    New rows are given as a table with the same columns: ``new=frame``.
+    """
+    frame = as_frame(x)
+    columns = list(frame.columns)
+    declared = checked_levels(levels, columns)
+    chosen = _chosen(families, columns)
+    labels = row_labels(frame)
+    for name in columns:
+        chosen.setdefault(name, "categorical" if name in declared else guess(frame[name], labels))
+    names = component_names(components, len(frame))
+    concentration = positive("concentration", concentration)
+    called = safe_names(columns, PARTS)
+    values: dict[str, NDArray] = {}
+    known: dict[str, list[Level]] = {}
+    for name in columns:
+        values[name], found = values_of(frame[name], chosen[name], declared.get(name), labels)
+        require_different(frame[name], chosen[name], values[name])
+        if found:
+            known[name] = found
+    with pm.Model(coords={"component": names}) as model:
+        add_rows(model, labels)
+        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
+        z = pm.Categorical("z", w, dims="obs")
+        for name in columns:
+            FAMILIES[chosen[name]](Column(called[name], values[name], known.get(name, [])), z)
+
+    def encode(new: Any) -> dict[str, NDArray]:
+        return _encoded(new, chosen, known, called)
+
+    arguments = {
+        "components": components,
+        "families": {name: chosen[name] for name in columns},
+        "levels": known,
+        "concentration": concentration,
+    }
+    titles = {variable: column for column, variable in called.items()}
+    shown = {called[name]: given for name, given in known.items()}
+    return remember(
+        model, "mixed", arguments, table=frame, encode=encode, titles=titles, levels=shown
+    )
+
+
+def guessed_families(x: Any) -> dict[str, str]:
+    """The family of each column by its type and values, as `mixed` guesses it.
+
+    Parameters
+    ----------
+    x
+        A frame.
+
+    Returns
+    -------
+    dict
+        From column to family.
+
+    Raises
+    ------
+    UnmixError
+        For a missing cell, or two columns of one name.
+    """
+    frame = as_frame(x)
+    return {str(name): guess(column, row_labels(frame)) for name, column in frame.items()}
+
+
+def _chosen(families: Mapping[str, str] | None, columns: list[str]) -> dict[str, str]:
+    """Families that were said, each of them known and of a column that is there."""
+    if families is not None and not isinstance(families, Mapping):
+        raise UnmixError(
+            "families is no dict: give the family of a column by its name, such as "
+            "{'visits': 'poisson'}"
+        )
+    chosen = {str(name): family for name, family in (families or {}).items()}
+    for name, family in chosen.items():
+        if name not in columns:
+            raise UnmixError(
+                f"families names a column {printable(name)} that is not there: the columns are "
+                f"{listed(columns)}"
+            )
+        if family not in FAMILIES:
+            raise UnmixError(
+                f"column {printable(name)} is called {printable(family)}, which is no family: give "
+                f"one of {listed(list(FAMILIES))}"
+            )
+    return chosen
+
+
+def _encoded(
+    new: Any, chosen: dict[str, str], known: dict[str, list[Level]], called: dict[str, str]
+) -> dict[str, NDArray]:
+    """New rows as arrays by variable of the model."""
+    if isinstance(new, Mapping) and not set(map(str, new)) & set(called):
+        return dict(new)  # by names of the model's own variables
+    frame = columns_of(new, list(called))
+    labels = row_labels(frame)
+    found = {}
+    for name, variable in called.items():
+        if chosen[name] in ("categorical", "bernoulli"):
+            found[variable] = values_of(frame[name], chosen[name], known.get(name), labels)[0]
+        else:
+            require_complete(frame[name], labels)
+            found[variable] = frame[name].infer_objects().to_numpy()
+    return found

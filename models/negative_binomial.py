@@ -1,0 +1,93 @@
+"""A mixture of negative binomial distributions: counts that vary more than Poisson's.
+
+The story of one observation: nature picks a component, then counts events at a rate that is not
+the same each time.
+
+    w               ~ Dirichlet(1, …, 1)                      how common each component is
+    z_i             ~ Categorical(w)                          which component made observation i
+    x_ij | z_i = k  ~ NegativeBinomial(mu_kj, alpha_kj)       what it counts in column j
+
+which is a Poisson count whose rate is Gamma with mean mu and shape alpha: its variance is
+mu + mu² / alpha, and as alpha goes to infinity it becomes Poisson (Cameron and Trivedi 2013,
+Regression Analysis of Count Data, section 3.3). Columns are independent once the component is
+known.
+
+The prior of mu is exponential with the column's mean, as in `poisson`. alpha has no unit: rates
+within a component have the coefficient of variation 1 / √alpha. Its prior is exponential with mean
+10, nine tenths of it between 0.5 and 30: from counts more scattered than a geometric
+distribution's (alpha = 1) to nearly Poisson.
+"""
+
+from typing import Any
+
+import pymc as pm
+
+from unmix.counts import as_counts
+from unmix.recipe import remember
+
+from .parts import add_rows, component_names, positive, typical  # noqa: TID251  a sibling
+
+
+def negative_binomial(
+    x: Any,
+    components: Any = 2,
+    *,
+    concentration: float = 1.0,
+    mean: Any = None,
+    alpha: Any = 10.0,
+) -> pm.Model:
+    """Declare a mixture of negative binomial distributions: overdispersed counts.
+
+    Parameters
+    ----------
+    x
+        Counts: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+    components
+        K, at least 1 and at most the number of rows; or a sequence of names.
+    concentration
+        Of the Dirichlet prior of ``w``.
+    mean
+        Mean of the exponential prior of ``mu``, in units of x, shape () or (feature,). By default
+        the mean of the column.
+    alpha
+        Mean of the exponential prior of ``alpha``, shape () or (feature,).
+
+    Returns
+    -------
+    pymc.Model
+        Free ``w`` (component), ``mu`` and ``alpha`` (component[, feature]), latent ``z`` (obs),
+        observed ``x``.
+
+    Raises
+    ------
+    UnmixError
+        For cells that are no counts, a constant column, or a number of components that the rows
+        cannot carry.
+
+    Notes
+    -----
+    Maximum likelihood need not have a finite ``alpha``: where a component's counts vary less than
+    Poisson's would, the likelihood rises for ever as alpha grows. The status of `unmix.em` says so.
+    """
+    rows = as_counts(x)
+    names = component_names(components, len(rows.values))
+    concentration = positive("concentration", concentration)
+    mean = positive("mean", typical(rows.values) if mean is None else mean)
+    alpha = positive("alpha", alpha)
+    feature = ("feature",) if rows.values.ndim == 2 else ()
+    arguments = {
+        "components": components,
+        "concentration": concentration,
+        "mean": mean,
+        "alpha": alpha,
+    }
+    with pm.Model(coords={"component": names, "feature": rows.features}) as model:
+        add_rows(model, rows.labels)
+        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
+        mu = pm.Exponential("mu", scale=mean, dims=("component", *feature))
+        alpha = pm.Exponential("alpha", scale=alpha, dims=("component", *feature))
+        z = pm.Categorical("z", w, dims="obs")
+        pm.NegativeBinomial(
+            "x", mu=mu[z], alpha=alpha[z], observed=rows.values, dims=("obs", *feature)
+        )
+    return remember(model, "negative_binomial", arguments)

@@ -1,0 +1,124 @@
+"""The catalogue as the command line offers it: names, what each takes, and its first sentence."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from unmix.errors import UnmixError
+from unmix.printable import listed, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pymc as pm
+
+    from unmix.plan import Plan
+
+# What of the command line's options an entry takes. PyMC is not loaded to look at a command, so the
+# names stand here as well as in `unmix.models`; a test holds the two together.
+TAKES: dict[str, frozenset[str]] = {
+    "gaussian": frozenset(("covariance", "names", "labels", "fix")),
+    "student_t": frozenset(("covariance",)),
+    "poisson": frozenset(),
+    "negative_binomial": frozenset(),
+    "exponential": frozenset(),
+    "latent_class": frozenset(("text",)),
+    "mixed": frozenset(("text", "families")),
+}
+# Those that a column of two values is hardly meant for.
+OF_MEASUREMENTS = ("gaussian", "student_t")
+
+
+def require_options(plan: "Plan") -> None:
+    """Refuse a model that is unknown, and options that it does not take."""
+    if plan.model not in TAKES:
+        raise UnmixError(
+            f"there is no model {printable(plan.model)} for unmix fit: --model takes "
+            f"{listed(list(TAKES))}"
+        )
+    given = {"covariance": plan.covariance is not None, "families": bool(plan.families)}
+    for option, is_given in given.items():
+        if is_given and option not in TAKES[plan.model]:
+            others = listed([name for name, takes in TAKES.items() if option in takes])
+            raise UnmixError(
+                f"--{option} is for --model {others} and the model is {printable(plan.model)}: "
+                "leave it out"
+            )
+
+
+def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
+    """Families of columns from ``age=normal``, ``visits=poisson``, ….
+
+    Raises
+    ------
+    UnmixError
+        For one that has no sign of equality in it, or a column that is there twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs or ():
+        column, sign, family = (part.strip() for part in pair.rpartition("="))
+        if not (column and sign and family):
+            raise UnmixError(
+                f"--families has {printable(pair)}: give column=family, with commas between"
+            )
+        if column in found:
+            raise UnmixError(f"--families has column {printable(column)} twice: name it once")
+        found[column] = family
+    return found
+
+
+def takes_text(plan: "Plan") -> bool:
+    """Whether columns may hold text."""
+    return "text" in TAKES[plan.model]
+
+
+def described() -> list[tuple[str, str]]:
+    """Every entry with what it is for, from its docstring."""
+    from unmix.models import CATALOGUE
+
+    lines = []
+    for name, entry in CATALOGUE.items():
+        first = (entry.__doc__ or "").strip().split("\n")[0]
+        lines.append((name, first.removeprefix("Declare ").rstrip(".")))
+    return lines
+
+
+def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
+    """The model on rows of a file."""
+    from unmix.models import CATALOGUE
+
+    options: dict[str, Any] = {}
+    if plan.covariance is not None:
+        options["covariance"] = plan.covariance
+    if plan.families:
+        options["families"] = plan.families
+    options = {"components": plan.components, **options, **plan.known}
+    return CATALOGUE[plan.model](x, **options)
+
+
+def words(x: "pd.DataFrame", plan: "Plan") -> str:
+    """What a person should know of the model before it is fitted."""
+    several = x.shape[1] > 1 and "covariance" in TAKES[plan.model]
+    default = "full" if plan.model == "gaussian" else "diagonal"
+    covariance = f"{plan.covariance or default} covariances, " if several else ""
+    model = "" if plan.model == "gaussian" else f"model {plan.model}, "
+    return (
+        f"{model}components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
+    )
+
+
+def families_of_columns(x: "pd.DataFrame", plan: "Plan") -> str:
+    """The family of every column of a mixed table, said or guessed; empty for other models."""
+    if "families" not in TAKES[plan.model]:
+        return ""
+    from unmix.models import guessed_families
+
+    found = {**guessed_families(x), **plan.families}
+    told = ", ".join(f"{printable(name)} {family}" for name, family in found.items())
+    return f"families: {told} (--families column=family takes another)"
+
+
+def doubts_that_apply(x: "pd.DataFrame", plan: "Plan") -> list[str]:
+    """What is odd about columns, without what is odd for measurements only."""
+    found: list[str] = x.attrs["doubts"]
+    if plan.model in OF_MEASUREMENTS:
+        return found
+    return [sentence for sentence in found if "two values only" not in sentence]
