@@ -28,7 +28,7 @@ class Rows:
     labels: NDArray
 
 
-def as_rows(x: Any, *, name: str = "x") -> Rows:
+def as_rows(x: Any, *, name: str = "x", constant: bool = False) -> Rows:
     """Check rows and take them apart.
 
     Parameters
@@ -37,6 +37,9 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
         Array of shape (obs,) or (obs, feature), pandas Series or DataFrame, or a sequence.
     name
         What to call the data in errors.
+    constant
+        Whether a column may hold the same value in every row: new rows of a model whose priors
+        are given may.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def as_rows(x: Any, *, name: str = "x") -> Rows:
             "the cell"
         )
     for j, feature in enumerate(features):
-        if len(columns) > 1 and np.ptp(columns[:, j]) == 0:
+        if not constant and len(columns) > 1 and np.ptp(columns[:, j]) == 0:
             raise UnmixError(
                 f"column {feature!r} is constant ({columns[0, j]:g} in every row), so it tells no "
                 "component from another: leave it out"

@@ -124,7 +124,7 @@ def build_table(
                 vectorize_graph(list(terms.values()), {opened.z: z_every, **data}) if terms else []
             )
             expanded = solve_rows_together(expanded)
-            tables = compile_table(inputs, expanded)(*point)
+            tables = compile_table(inputs, expanded, trial=True)(*point)
             index: dict[str, NDArray[np.integer]] = {}
             log_likelihood = pt.zeros((k, n))
             shapes = [np.shape(v) for v in evaluate(*point, trials[0])]

@@ -1,0 +1,82 @@
+"""Arguments of a model with one value for each row: brought into the order of the rows."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from unmix.errors import UnmixError
+from unmix.printable import printable
+
+
+def by_row(name: str, values: Any, rows: NDArray) -> NDArray:
+    """One value, or one slice, for each row.
+
+    Parameters
+    ----------
+    name
+        What to call the argument in errors.
+    values
+        Array, sequence, Series or frame. What has an index with the names of the rows is put into
+        their order; all else is taken to be in it.
+    rows
+        Names of the rows (`unmix.rows.Rows.labels`), shape (obs,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (obs,) or (obs, …).
+
+    Raises
+    ------
+    UnmixError
+        For another length, or an index that names other rows.
+    """
+    if isinstance(values, pd.Series | pd.DataFrame):
+        values = _in_order(name, values, rows)
+    elif not isinstance(values, np.ndarray):
+        try:
+            values = np.asarray(values)
+        except ValueError:
+            raise UnmixError(
+                f"{name} has entries of different lengths: give one value for each row"
+            ) from None
+    if values.ndim == 0 or len(values) != len(rows):
+        given = f"{len(values)} values" if values.ndim else "a single value"
+        raise UnmixError(f"{name} has {given} for {len(rows)} rows: give one for each row")
+    return values
+
+
+def _in_order(name: str, values: pd.Series | pd.DataFrame, rows: NDArray) -> NDArray:
+    """Values with an index, in the order of the rows where the index names them."""
+    index = values.index
+    numbered = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    if len(index) != len(rows) or numbered or index.equals(pd.Index(rows)):
+        return values.to_numpy()
+    if not index.is_unique or not np.array_equal(np.sort(rows), np.sort(index.to_numpy())):
+        if np.array_equal(rows, np.arange(len(rows))):
+            return values.to_numpy()  # the rows have no names of their own
+        missing = pd.Index(rows).difference(index)
+        which = printable(missing[0]) if len(missing) else "several rows"
+        raise UnmixError(
+            f"{name} has an index that does not name row {which}: give it the index of the rows, "
+            "or a plain array in their order"
+        )
+    return values.reindex(pd.Index(rows)).to_numpy()
+
+
+def missing(values: NDArray) -> NDArray[np.bool_]:
+    """Cells that hold nothing: None, NaN, NA, or empty text."""
+    empty = np.asarray(pd.isna(values))
+    if values.dtype.kind in "OUS":
+        empty |= values == ""
+    return empty
+
+
+def named(rows: NDArray, wrong: NDArray, limit: int = 5) -> str:
+    """Some rows as a sentence names them: ``row 3``, or ``rows 3, 8 and 2 more``."""
+    where = np.flatnonzero(wrong)
+    first = ", ".join(str(rows[i]) for i in where[:limit])
+    more = f" and {len(where) - limit} more" if len(where) > limit else ""
+    return f"row{'s' if len(where) > 1 else ''} {first}{more}"
