@@ -15,8 +15,8 @@ precision of each component is Gamma(2, beta), where beta is free, so that compo
 of one order without anyone saying which; R is the length of the data's range. There mu_k is
 Normal around the middle of the range, as spread out as the range. Here these two are free as well
 and means shrink to their common centre: centre is Normal around the middle with standard deviation
-R, and spread Gamma(2, 2 / R), whose shape of 2 keeps all means from falling onto one point (Chung et
-al. 2013, Psychometrika 78:685). `means="apart"` keeps Richardson and Green's own.
+R, and spread Gamma(2, 2 / R), whose shape of 2 keeps all means from falling onto one point
+(Chung et al. 2013, Psychometrika 78:685). `means="apart"` keeps Richardson and Green's own.
 
 Maximum likelihood does not see priors: EM leaves centre, spread and beta out.
 """
