@@ -684,6 +684,57 @@ def rectangular_assignment_with_features():
     return model
 
 
+# --- Hierarchical stories of the catalogue -------------------------------------------------------
+
+_IN_GROUPS = np.repeat(["a", "b", "c"], [6, 5, 1])  # the last group has a single row
+_BY_GROUP = "the weights of 'z' depend on the row"
+
+
+@case(
+    2, 12, {"w": 0, "mu": 0, "variance": 0}, em_left_out=("centre", "spread", "beta"),
+)  # fmt: skip
+def catalogue_hierarchical():
+    return unmix.models.hierarchical(_line())
+
+
+@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "c"), road=_BY_GROUP)
+def catalogue_grouped_weights():
+    return unmix.models.grouped_weights(_line(), _IN_GROUPS)
+
+
+@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "tau"), road=_BY_GROUP)
+def catalogue_grouped_weights_by_logistic_normal():
+    return unmix.models.grouped_weights(_line(), _IN_GROUPS, pooling="logistic-normal")
+
+
+@case(
+    2,
+    12,
+    {"w": 0, "mu": 0, "mu_group": 1, "sigma": 0},
+    em_left_out=("mu", "between"),
+    road="the parameters of 'x' depend on the row",
+)
+def catalogue_varying_means():
+    return unmix.models.varying_means(_line(), _IN_GROUPS)
+
+
+@case(
+    2,
+    12,
+    {"w": 0, "mu": 0, "mu_region": 1, "mu_group": 1, "sigma": 0},
+    em_left_out=("mu", "between", "between_regions", "mu_region"),
+    road="the parameters of 'x' depend on the row",
+)
+def catalogue_varying_means_within_regions():
+    regions = np.where(_IN_GROUPS == "c", "south", "north")
+    return unmix.models.varying_means(_line(), _IN_GROUPS, regions=regions)
+
+
+@case(2, 5, {"w": 0, "mu": 0, "sigma": 0}, road="rows of 'x' do not follow 'z' one by one")
+def catalogue_repeated_measures():
+    return unmix.models.repeated_measures(_line(), [0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 4])
+
+
 @lru_cache
 def built(name: str) -> pm.Model:
     """The model, built once a session: PyTensor compiles slowly."""

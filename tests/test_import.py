@@ -45,6 +45,7 @@ FUNCTIONS = {
     "relabel",
     "occupied",
     "partition",
+    "prior_predictive",
     "responsibilities",
     "sample",
     "save",
