@@ -3,7 +3,7 @@
 The story of one observation i in group g, from the top:
 
     w0             ~ Dirichlet(1, …, 1)          weights in general
-    c              ~ Gamma(2, 0.1)               how alike the groups are
+    c              ~ LogNormal(2, 1)             how alike the groups are
     w_g            ~ Dirichlet(c · w0)           how common each component is in group g
     z_i            ~ Categorical(w_g(i))         which component made observation i
     x_i | z_i = k  ~ Normal(mu_k, sigma_k)       what that component makes, in whatever group
@@ -11,8 +11,9 @@ The story of one observation i in group g, from the top:
 c counts: w_g is held to w0 as if c further rows of the group had been seen, divided as w0 says. So
 a group of many rows has its own weights, one of a few rows borrows those of the others, and how
 much is learnt from how much groups differ (partial pooling; Gelman and Hill 2007, Data Analysis
-Using Regression and Multilevel/Hierarchical Models, chapter 12). A priori c is 20 on average, and
-between 2 and 56 with probability 0.95: no unit of the data enters.
+Using Regression and Multilevel/Hierarchical Models, chapter 12). A priori c is between 1 and 52 with
+probability 0.95, 7 in the middle, whatever the data's units; the tails are long, so that many groups
+can say that they are all but the same, or that they have little in common.
 
 `pooling="logistic-normal"` holds the groups together on the scale of log-ratios instead, with a
 standard deviation tau (`unmix.models.logistic_normal`): small shares then may differ by factors.
@@ -109,7 +110,7 @@ def grouped_weights(
         else:
             w0 = general = pm.Dirichlet("w0", [concentration] * k, dims="component")
         if pooling == "dirichlet":
-            c = pm.Gamma("c", 2, 0.1)
+            c = pm.LogNormal("c", 2, 1)
             w = pm.Dirichlet("w", c * w0, dims=("group", "component"))
         elif pooling == "logistic-normal":
             tau = pm.Gamma("tau", 2, 4)

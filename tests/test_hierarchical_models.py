@@ -62,20 +62,23 @@ def test_rows_of_a_group_never_seen_have_the_common_weights():
 
 
 def test_one_row_of_a_group_never_seen_under_logistic_normal_weights():
-    """The expectation by quadrature, which the model's quasi-Monte Carlo sum meets to 1e-3."""
+    """The expectation by quadrature.
+
+    The model's quasi-Monte Carlo sum of 2¹⁰ points is within 4e-5 of the share (seen for tau up to
+    1), and a responsibility moves by at most 1 / (4 w (1 − w)) = 1.2 times as much.
+    """
     name = "catalogue_grouped_weights_by_logistic_normal"
     model, theta = built(name), a_point(name)
-    tau, middle = float(theta["tau"]), logit(theta["w0"][1])
+    tau, theta = 1.0, {**theta, "w0": np.array([0.7, 0.3]), "tau": np.array(1.0)}
 
     def integrand(e):
-        return norm.pdf(e) / (1 + np.exp(-(middle + np.sqrt(2) * tau * e)))
+        return norm.pdf(e) / (1 + np.exp(-(logit(0.3) + np.sqrt(2) * tau * e)))
 
     share = quad(integrand, -10, 10)[0]
+    assert share > 0.34  # w0 itself would be seen
     new = models.on_rows(model, [0.1], groups=["new"])
     expected = rule(np.array([1 - share, share]), theta["mu"], theta["sigma"], [0.1])
-    np.testing.assert_allclose(responsibility(model, theta, new), expected, rtol=0, atol=1e-3)
-    plain = rule(theta["w0"], theta["mu"], theta["sigma"], [0.1])
-    assert np.abs(expected - plain).max() > 5e-3  # w0 itself would be seen
+    np.testing.assert_allclose(responsibility(model, theta, new), expected, rtol=0, atol=5e-5)
 
 
 def test_varying_means_by_hand():
@@ -162,7 +165,7 @@ def test_logistic_normal_draws_have_its_density():
 
 @pytest.mark.parametrize("name", CATALOGUE[:-1])
 def test_a_posterior_mode_with_free_hyper_scales_is_refused(name):
-    with pytest.raises(unmix.UnmixError, match="free scale or concentration .* without bound"):
+    with pytest.raises(unmix.UnmixError, match="free scale or concentration of the priors"):
         unmix.em(built(name), kind="posterior", rng=1)
 
 
@@ -170,7 +173,7 @@ def test_a_posterior_mode_with_free_hyper_scales_is_refused(name):
 def test_a_change_of_units_changes_nothing(name):
     """θ scaled with the data: the log-density of rows and parameters moves by a constant."""
     model = built(name)
-    arguments = {k: v for k, v in _by_row(model).items()}
+    arguments = _by_row(model)
     entry = models.CATALOGUE[name.removeprefix("catalogue_").removesuffix("_within_regions")
                              .removesuffix("_by_logistic_normal")]  # fmt: skip
     if name.endswith("logistic_normal"):

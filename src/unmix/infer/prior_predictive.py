@@ -3,7 +3,10 @@ r"""Draws from the model's prior, and the data it would make: what was said befo
 .. math:: θ \sim p(θ), \qquad z \mid θ, \qquad \tilde x \mid z, θ
 """
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pymc as pm
@@ -67,7 +70,7 @@ def prior_predictive(
         )
     _warn_of_order(model)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _quiet("pymc.sampling.forward"):
             warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
             drawn = pm.sample_prior_predictive(
                 draws,
@@ -82,6 +85,18 @@ def prior_predictive(
             error
         )
     return _tree(derivation, drawn)
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Without PyMC's list of all that it draws."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _tree(derivation: Derivation, drawn: xr.DataTree) -> xr.DataTree:
