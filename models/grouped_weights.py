@@ -11,9 +11,9 @@ The story of one observation i in group g, from the top:
 c counts: w_g is held to w0 as if c further rows of the group had been seen, divided as w0 says. So
 a group of many rows has its own weights, one of a few rows borrows those of the others, and how
 much is learnt from how much groups differ (partial pooling; Gelman and Hill 2007, Data Analysis
-Using Regression and Multilevel/Hierarchical Models, chapter 12). A priori c is between 1 and 52 with
-probability 0.95, 7 in the middle, whatever the data's units; the tails are long, so that many groups
-can say that they are all but the same, or that they have little in common.
+Using Regression and Multilevel/Hierarchical Models, chapter 12). A priori c is between 1 and 52
+with probability 0.95, 7 in the middle, whatever the data's units; the tails are long, so that many
+groups can say that they are all but the same, or that they have little in common.
 
 `pooling="logistic-normal"` holds the groups together on the scale of log-ratios instead, with a
 standard deviation tau (`unmix.models.logistic_normal`): small shares then may differ by factors.

@@ -48,8 +48,8 @@ def logistic_normal(name: str, w0: Any, tau: Any, k: int, **options: Any) -> Any
     def log_density(value: Any, w0: Any, tau: Any) -> Any:
         inside = pt.all(value > 0, axis=-1)
         ratio = pt.log(pt.switch(value > 0, value, 1.0))
-        middle = pt.log(w0)
-        apart = ratio - ratio.mean(-1, keepdims=True) - middle + middle.mean(-1, keepdims=True)
+        common = pt.log(w0)
+        apart = ratio - ratio.mean(-1, keepdims=True) - common + common.mean(-1, keepdims=True)
         free = k - 1
         density = (
             -0.5 * pt.square(apart).sum(-1) / tau**2
@@ -61,8 +61,11 @@ def logistic_normal(name: str, w0: Any, tau: Any, k: int, **options: Any) -> Any
 
     def draw(w0: Any, tau: Any, rng: Any = None, size: Any = None) -> Any:
         shape = (*(size or ()), k)
-        middle = np.log(np.maximum(w0, np.finfo(float).tiny))
-        return softmax(middle + np.asarray(tau)[..., None] * rng.normal(size=shape), axis=-1)
+        common = np.log(np.maximum(w0, np.finfo(float).tiny))
+        return softmax(common + np.asarray(tau)[..., None] * rng.normal(size=shape), axis=-1)
+
+    def middle(rv: Any, size: Any, w0: Any, tau: Any) -> Any:
+        return pt.full(rv.shape, 1.0 / k)  # PyMC would begin at zero, which is no weight
 
     return pm.CustomDist(
         name,
@@ -70,6 +73,7 @@ def logistic_normal(name: str, w0: Any, tau: Any, k: int, **options: Any) -> Any
         tau,
         logp=log_density,
         random=draw,
+        support_point=middle,
         signature="(k),()->(k)",
         transform=pm.distributions.transforms.simplex,
         **options,
