@@ -1,5 +1,6 @@
 """A catalogue model again, on other rows: the second model that verbs take as ``new=``."""
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,8 +28,9 @@ def rebuild(
             "the model is not of the catalogue unmix.models: build it on the new rows as it was "
             "built on the old ones"
         )
-    for name in recipe.by_row:
-        if name not in by_row:
+    entry = catalogue[recipe.name]
+    for name, parameter in inspect.signature(entry).parameters.items():
+        if name in recipe.by_row and name not in by_row and parameter.default is parameter.empty:
             raise UnmixError(
                 f"{recipe.name} takes {name} by row: give {name}= for the new rows as well"
             )
@@ -41,4 +43,4 @@ def rebuild(
         key: np.array(value) if isinstance(value, list) else value
         for key, value in json.loads(recipe.arguments).items()
     }
-    return catalogue[recipe.name](x, **{**arguments, **by_row})
+    return entry(x, **{**arguments, **by_row})

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytest
-from registry import _line, built, derived
+from registry import CASES, _line, built, derived
 from scipy.integrate import quad
 from scipy.special import logit, softmax
 from scipy.stats import norm
@@ -210,6 +210,7 @@ def _rescaled(name, value):
 def test_saved_and_built_again(name, tmp_path):
     model = built(name)
     em = unmix.em(model, rng=1, starts=1)
+    assert em.left_out == CASES[name].em_left_out
     unmix.save(em, tmp_path / "fit.nc", model=model)
     again = io.load_model(io.load_tree(tmp_path / "fit.nc"))
     theta = a_point(name)
@@ -248,7 +249,7 @@ def test_what_is_no_group_for_each_row(story, groups, said):
 
 def test_a_group_in_two_regions_is_refused():
     regions = ["north"] * 7 + ["south"] * 5
-    with pytest.raises(unmix.UnmixError, match="group b lies in several regions"):
+    with pytest.raises(unmix.UnmixError, match="group 'b' lies in several regions"):
         models.varying_means(X, np.repeat(["a", "b"], 6), regions=regions)
 
 
@@ -260,6 +261,22 @@ def test_new_rows_want_their_groups():
         models.on_rows(model, [0.1], groups=["a"], regions=["north"])
     with pm.Model() as mine, pytest.raises(unmix.UnmixError, match="not of the catalogue"):
         models.on_rows(mine, [0.1])
+
+
+def test_a_second_model_of_other_groups_is_refused():
+    """Three groups each: by position the new ones would get the weights of the old ones."""
+    name = "catalogue_grouped_weights"
+    other = models.grouped_weights(X, np.repeat(["b", "c", "d"], 4))
+    with pytest.raises(unmix.UnmixError, match="second model is about group 'd', which the first"):
+        unmix.responsibilities(built(name), a_point(name), new=other)
+
+
+def test_a_second_model_with_its_groups_in_another_order():
+    name = "catalogue_grouped_weights"
+    model, groups = built(name), np.repeat(["a", "b", "c"], [6, 5, 1])
+    em = unmix.em(model, rng=1, starts=1)
+    other = models.grouped_weights(X, groups, known=["c", "b", "a"])
+    np.testing.assert_allclose(responsibility(model, em, other), responsibility(model, em), **NEAR)
 
 
 def test_components_by_name():

@@ -88,7 +88,7 @@ def read_groups(derivation: Derivation, by: Any) -> Groups:
     none = np.asarray(pd.isna(values))
     if none.any():
         row = derivation.obs_labels[int(np.argmax(none))]
-        raise UnmixError(f"by is missing in row {printable(row)}: name a group there")
+        raise UnmixError(f"by is missing in row {row}: name a group there")
     if values.dtype.kind not in "biufUS":
         values = values.astype(str)
     names, of_row = np.unique(values, return_inverse=True)
