@@ -24,8 +24,8 @@ known region it is Normal(mu_region_rk, √(sigma_k² + between²)).
 
 Maximum likelihood does not see priors: EM leaves mu, between and mu_region out and fits the means
 of every group by themselves, held together by w and sigma only. A component that takes one row of
-each group, with its mean on each, then has sigma 0 and an infinite likelihood: with few rows a group
-EM ends there (status *collapsed*), or means little.
+each group, with its mean on each, then has sigma 0 and an infinite likelihood: with few rows a
+group EM ends there (status *collapsed*), or means little.
 """
 
 from collections.abc import Sequence
