@@ -151,13 +151,15 @@ def _one_feature(
     x = rows[:, 0]
     each = np.stack([np.histogram(d, edges)[0] for d in made[:, :, 0]]) / (made.shape[1] * width)
     own = _bins_inside(edges, x)
-    top.hist(x, bins=own, density=True, color="#DDDDDD", edgecolor="white", label="data")
+    top.hist(x, bins=own, density=True, color="#AAAAAA", alpha=0.7, zorder=2, label="data")
     low, high = np.quantile(each, [(1 - interval) / 2, (1 + interval) / 2], axis=0)
     band = f"{100 * interval:.0f} % of the data sets"
     top.stairs(
         high, edges, baseline=low, fill=True, color=colours.COLOURS[4], alpha=0.3, label=band
     )
-    top.stairs(each.mean(axis=0), edges, color=colours.COLOURS[0], lw=2, label="prior predictive")
+    top.stairs(
+        each.mean(axis=0), edges, color=colours.COLOURS[0], lw=2, zorder=3, label="prior predictive"
+    )
     top.set_xlim(*limits[0])
     top.set_ylim(bottom=0)
     top.set_ylabel("density")
