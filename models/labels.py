@@ -116,7 +116,7 @@ def of_subjects(known: NDArray, rows: NDArray, who: Subjects) -> NDArray:
 
 def _hard(values: NDArray, components: Any, rows: NDArray) -> NDArray:
     unknown = missing(values)
-    code, found = pd.factorize(np.where(unknown, None, values))
+    code, found = pd.factorize(np.where(unknown, np.array(None), values))
     number = {str(name): k for k, name in enumerate(components)}
     named_by_text = not isinstance(components, range)
     of_value = np.full(len(found) + 1, UNKNOWN)  # the last is for code −1, which is unknown

@@ -725,27 +725,6 @@ def missing_cells_of_independent_features():
     return unmix.models.gaussian(_holes(), 2, covariance="diagonal")
 
 
-# --- The catalogue, beside gaussian ---------------------------------------------------------------
-
-
-def _scattered(n=16, seed=12):
-    """Counts of two components, both more scattered than Poisson's."""
-    rng = np.random.default_rng(seed)
-    mean = np.where(np.arange(n) % 2, 3.0, 60.0)
-    return rng.poisson(rng.gamma(1.5, mean / 1.5))
-
-
-@case(2, 15, {"w": 0, "rate": 0})
-def catalogue_poisson():
-    counts = np.random.default_rng(13).poisson([[1, 9], [6, 2], [7, 3]] * 5)
-    return unmix.models.poisson(counts, ["few", "many"])
-
-
-@case(2, 12, {"w": 0, "rate": 0})
-def catalogue_exponential():
-    return unmix.models.exponential(np.random.default_rng(14).exponential([1, 20] * 6))
-
-
 @case(
     2,
     16,
@@ -809,6 +788,51 @@ def normals_and_noise():
     return unmix.models.gaussian(_line(), 2, noise=True)
 
 
+@case(
+    2,
+    14,
+    {"w": 0, "mu": 0, "sigma": 0, "corr": 0},
+    road="the parameters of 'x' depend on the row",
+)
+def measured_with_known_errors():
+    return unmix.models.gaussian(_plane(), 2, error=np.linspace(0.0, 0.8, 14))
+
+
+@case(2, 14, {"w": 0, "mu": 0})
+def one_covariance_for_all_components():
+    return unmix.models.gaussian(_plane(), 2, equal=("sigma", "corr"))
+
+
+@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0,), (1, 2)))
+def one_mean_is_known():
+    fixed = {"mu": [0.0, np.nan, np.nan], "sigma": np.ones(3)}
+    return unmix.models.gaussian(_line(), 3, fixed=fixed)
+
+
+# --- The catalogue, beside gaussian ---------------------------------------------------------------
+
+
+def _scattered(n=16, seed=12):
+    """Counts of two components, both more scattered than Poisson's."""
+    rng = np.random.default_rng(seed)
+    mean = np.where(np.arange(n) % 2, 3.0, 60.0)
+    return rng.poisson(rng.gamma(1.5, mean / 1.5))
+
+
+@case(2, 15, {"w": 0, "rate": 0})
+def catalogue_poisson():
+    counts = np.random.default_rng(13).poisson([[1, 9], [6, 2], [7, 3]] * 5)
+    return unmix.models.poisson(counts, ["few", "many"])
+
+
+@case(2, 12, {"w": 0, "rate": 0})
+def catalogue_exponential():
+    return unmix.models.exponential(np.random.default_rng(14).exponential([1, 20] * 6))
+
+
+@case(
+    2,
+    16,
     {"w": 0, "mu": 0, "alpha": 0},
     road="'x' is NegBinomial, which is no family of the pass",
 )
@@ -831,24 +855,6 @@ def catalogue_student_t():
 @case(
     2,
     14,
-    {"w": 0, "mu": 0, "sigma": 0, "corr": 0},
-    road="the parameters of 'x' depend on the row",
-)
-def measured_with_known_errors():
-    return unmix.models.gaussian(_plane(), 2, error=np.linspace(0.0, 0.8, 14))
-
-
-@case(2, 14, {"w": 0, "mu": 0})
-def one_covariance_for_all_components():
-    return unmix.models.gaussian(_plane(), 2, equal=("sigma", "corr"))
-
-
-@case(3, 12, {"w": 0, "mu": 0}, symmetry=((0,), (1, 2)))
-def one_mean_is_known():
-    fixed = {"mu": [0.0, np.nan, np.nan], "sigma": np.ones(3)}
-    return unmix.models.gaussian(_line(), 3, fixed=fixed)
-
-
     {"w": 0, "mu": 0, "sigma": 0, "nu": 0, "corr": 0},
     em=False,
     road="'x' is MvStudentT, which is no family of the pass",
@@ -887,6 +893,61 @@ def catalogue_mixed():
         }
     )
     return unmix.models.mixed(frame)
+
+
+# --- Hierarchical stories of the catalogue -------------------------------------------------------
+
+_IN_GROUPS = np.repeat(["a", "b", "c"], [6, 5, 1])  # the last group has a single row
+_BY_GROUP = "the weights of 'z' depend on the row"
+
+
+@case(
+    2, 12, {"w": 0, "mu": 0, "variance": 0}, em_left_out=("centre", "spread", "beta"),
+)  # fmt: skip
+def catalogue_hierarchical():
+    return unmix.models.hierarchical(_line())
+
+
+@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "c"), road=_BY_GROUP)
+def catalogue_grouped_weights():
+    return unmix.models.grouped_weights(_line(), _IN_GROUPS)
+
+
+@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "tau"), road=_BY_GROUP)
+def catalogue_grouped_weights_by_logistic_normal():
+    return unmix.models.grouped_weights(_line(), _IN_GROUPS, pooling="logistic-normal")
+
+
+# A component that takes one row of each group, with its mean on each, has sigma 0 and an infinite
+# likelihood: with so few groups and rows no maximum is worth the name.
+@case(
+    2,
+    12,
+    {"w": 0, "mu": 0, "mu_group": 1, "sigma": 0},
+    em=False,
+    em_left_out=("mu", "between"),
+    road="the parameters of 'x' depend on the row",
+)
+def catalogue_varying_means():
+    return unmix.models.varying_means(_line(), _IN_GROUPS)
+
+
+@case(
+    2,
+    12,
+    {"w": 0, "mu": 0, "mu_region": 1, "mu_group": 1, "sigma": 0},
+    em=False,
+    em_left_out=("mu", "between", "between_regions", "mu_region"),
+    road="the parameters of 'x' depend on the row",
+)
+def catalogue_varying_means_within_regions():
+    regions = np.where(_IN_GROUPS == "c", "south", "north")
+    return unmix.models.varying_means(_line(), _IN_GROUPS, regions=regions)
+
+
+@case(2, 5, {"w": 0, "mu": 0, "sigma": 0}, road="rows of 'x' do not follow 'z' one by one")
+def catalogue_repeated_measures():
+    return unmix.models.repeated_measures(_line(), [0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 4])
 
 
 @lru_cache

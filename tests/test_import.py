@@ -45,6 +45,7 @@ FUNCTIONS = {
     "relabel",
     "occupied",
     "partition",
+    "prior_predictive",
     "responsibilities",
     "sample",
     "save",
@@ -179,3 +180,20 @@ def test_iris():
     # Rows 35 and 38 are where R and a widespread other copy of the data differ.
     assert x[measured].iloc[34].to_list() == [4.9, 3.1, 1.5, 0.2]
     assert x[measured].iloc[37].to_list() == [4.9, 3.6, 1.4, 0.1]
+
+
+def test_penguins():
+    """Counts as R has them: table(species, island), colSums(is.na(penguins)), sex by sex."""
+    x = unmix.datasets.penguins()
+    assert x.shape == (344, 8)
+    assert x.groupby(["species", "island"]).size().to_dict() == {
+        ("Adelie", "Biscoe"): 44,
+        ("Adelie", "Dream"): 56,
+        ("Adelie", "Torgersen"): 52,
+        ("Chinstrap", "Dream"): 68,
+        ("Gentoo", "Biscoe"): 124,
+    }
+    measured = ["bill_length", "bill_depth", "flipper_length", "body_mass"]
+    assert x[measured].isna().sum().to_list() == [2, 2, 2, 2]
+    # As palmerpenguins' own summary prints them, to two decimals.
+    assert x[measured].mean().to_list() == pytest.approx([43.92, 17.15, 200.92, 4201.75], abs=5e-3)

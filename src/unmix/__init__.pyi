@@ -28,6 +28,7 @@ from .errors import UnmixError as UnmixError
 from .errors import UnmixWarning as UnmixWarning
 from .infer import EMResult as EMResult
 from .infer import em as em
+from .infer import prior_predictive as prior_predictive
 from .infer import sample as sample
 from .io import load as load
 from .io import save as save

@@ -1,6 +1,6 @@
-"""Three small data sets on which mixtures have always been shown, each as a pandas frame.
+"""Small data sets on which mixtures are shown, each as a pandas frame.
 
-They are shipped with the package as they stand in R; only the columns are renamed here.
+They are shipped with the package as they stand in R; only columns are renamed here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["galaxies", "iris", "old_faithful"]
+__all__ = ["galaxies", "iris", "old_faithful", "penguins"]
 
 
 def old_faithful() -> pd.DataFrame:
@@ -78,6 +78,34 @@ def iris() -> pd.DataFrame:
             "Petal.Length": "petal_length",
             "Petal.Width": "petal_width",
             "label": "species",
+        }
+    )
+
+
+def penguins() -> pd.DataFrame:
+    """Penguins of three species on three islands of the Palmer Archipelago, Antarctica.
+
+    Returns
+    -------
+    pandas.DataFrame
+        344 rows. ``species``: Adelie, Chinstrap or Gentoo; ``island``: Biscoe, Dream or Torgersen;
+        ``bill_length``, ``bill_depth`` and ``flipper_length``, mm; ``body_mass``, g; ``sex``:
+        female, male or missing; ``year``: 2007 to 2009. Two rows have no measurement.
+
+    References
+    ----------
+    R, ``palmerpenguins::penguins`` (A. M. Horst, A. P. Hill and K. B. Gorman, 2020,
+    doi:10.5281/zenodo.3960218), CC0. Measured by K. B. Gorman, T. D. Williams and W. R. Fraser
+    (2014), "Ecological sexual dimorphism and environmental variability within a community of
+    Antarctic penguins (genus *Pygoscelis*)", *PLoS ONE* 9(3), e90081, and the Palmer Station Long
+    Term Ecological Research program.
+    """
+    return _read("penguins.csv").rename(
+        columns={
+            "bill_length_mm": "bill_length",
+            "bill_depth_mm": "bill_depth",
+            "flipper_length_mm": "flipper_length",
+            "body_mass_g": "body_mass",
         }
     )
 

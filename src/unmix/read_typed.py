@@ -110,4 +110,4 @@ def typed_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.Dat
         ids = row_names(texts, id, "row", where)
     if not values:
         raise UnmixError(f"no column of {where} holds values")
-    return finish(values, ids, id, left_out if named is None else {}, "")
+    return finish(values, ids, id, left_out if named is None else {}, "", header)

@@ -28,7 +28,7 @@ class Rows:
     labels: NDArray
 
 
-def as_rows(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
+def as_rows(x: Any, *, name: str = "x", missing: bool = False, constant: bool = False) -> Rows:
     """Check rows and take them apart.
 
     Parameters
@@ -39,6 +39,9 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
         What to call the data in errors.
     missing
         Whether cells may be missing (NaN, None, ``pandas.NA``); they are NaN in what is returned.
+    constant
+        Whether a column may hold the same value in every row: new rows of a model whose priors
+        are given may.
 
     Raises
     ------
@@ -84,7 +87,7 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
         there = columns[~np.isnan(columns[:, j]), j]
         if not len(there):
             raise UnmixError(f"column {feature!r} has no cell that is there: leave it out")
-        if len(columns) > 1 and np.ptp(there) == 0:
+        if not constant and len(columns) > 1 and np.ptp(there) == 0:
             raise UnmixError(
                 f"column {feature!r} is constant ({there[0]:g} in every row), so it tells no "
                 "component from another: leave it out"

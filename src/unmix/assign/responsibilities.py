@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from unmix.arguments import share
 from unmix.assign.alignment import component_matches, stored_z
+from unmix.assign.averages import Averages
+from unmix.assign.groups import Groups, read_groups
 from unmix.assign.identity import identity, reference_of
 from unmix.assign.matching import match
-from unmix.assign.quantiles import Quantiles
 from unmix.assign.stream import reference_responsibility, stream
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.theta import Stack, stack_theta
@@ -23,6 +24,7 @@ def responsibilities(
     fit: Any = None,
     new: Mapping[str, Any] | pm.Model | None = None,
     *,
+    by: Any = None,
     interval: float = 0.89,
 ) -> xr.Dataset:
     r"""Responsibilities of every component for every observation.
@@ -43,6 +45,9 @@ def responsibilities(
         EM result, draws of any origin, or a point.
     new
         Other rows: a dict of arrays, or a second model (see `bayes_rule`).
+    by
+        The group of each row, shape (obs,): array or Series of names; or the name of what a
+        catalogue model was given by row, as ``"groups"``. Then answers are about groups.
     interval
         Mass of the equal-tailed interval over draws.
 
@@ -55,24 +60,34 @@ def responsibilities(
         ``parameter_uncertainty`` (the rest of the entropy). Attributes: ``identified``,
         ``alignment``.
 
+        With ``by``: the average of a group's rows, which estimates the share of them that each
+        component made; ``responsibility``, ``sd``, ``lower`` and ``upper`` (group, component), and
+        ``rows`` (group). Its interval is what θ leaves open of the expected share;
+        ``counted_lower`` and ``counted_upper``, of the shares of z counted draw by draw, also
+        allow for who made each row, and are wider.
+
     Raises
     ------
     UnmixError
-        If the fit does not belong to the model, or a row is impossible under every component.
+        If the fit does not belong to the model, a row is impossible under every component, or
+        ``by`` is not one group for each row.
     """
     interval = share("interval", interval, "0.89")
     fitted = derive(model)
     derivation = fitted if new is None else fitted.on(new)
     stack = stack_theta(derivation, fit)
+    groups = None if by is None else read_groups(derivation, by)
     if not stack.dims:
-        return _at_a_point(derivation, stack)
+        return _at_a_point(derivation, stack, groups)
     z = stored_z(fitted, fit) if new is None else None
-    return _over_draws(fitted, derivation, stack, fit, z, interval)
+    return _over_draws(fitted, derivation, stack, fit, z, groups, interval)
 
 
-def _at_a_point(derivation: Derivation, stack: Stack) -> xr.Dataset:
+def _at_a_point(derivation: Derivation, stack: Stack, groups: Groups | None) -> xr.Dataset:
     (block,) = list(stream(derivation, stack))
     r = block.responsibility[0]
+    if groups is not None:
+        return _by_group(derivation, groups, {"responsibility": groups.means(r[None])[0]})
     return _dataset(derivation, {"responsibility": r}, {"entropy": bayes.entropy(r)})
 
 
@@ -82,6 +97,7 @@ def _over_draws(
     stack: Stack,
     fit: Any,
     z: NDArray | None,
+    groups: Groups | None,
     interval: float,
 ) -> xr.Dataset:
     samples, n, k = len(stack), derivation.n_obs, derivation.n_components
@@ -98,10 +114,11 @@ def _over_draws(
         permutation = np.concatenate([p.permutation for p in parts])
         margin = np.concatenate([p.margin for p in parts])
     reference = None if permutation is not None else reference_responsibility(derivation, stack)
-    mean, scatter, seen = np.zeros((n, k)), np.zeros((n, k)), 0
     overlap = np.zeros(n)
     counts = np.zeros((n, k), dtype=np.int64)
-    quantiles = Quantiles(samples, n, k)
+    m = n if groups is None else len(groups.names)
+    averages = Averages(samples, m, k)
+    counted = None if groups is None or z is None else Averages(samples, m, k)
     margins, orders = [], []
     for block in stream(derivation, stack):
         r = block.responsibility
@@ -115,38 +132,35 @@ def _over_draws(
             order = permutation[block.samples]
         overlap += bayes.entropy(r).sum(axis=0)
         r = np.take_along_axis(r, order[:, None, :], axis=-1)
-        # Means and scatters of blocks are merged (Chan, Golub and LeVeque 1983, Am. Stat. 37:242):
-        # sums of squares would lose the spread of responsibilities near one.
-        of_block = r.mean(axis=0)
-        step = of_block - mean
-        share = len(r) / (seen + len(r))
-        scatter += np.square(r - of_block).sum(axis=0) + np.square(step) * seen * share
-        mean += step * share
-        seen += len(r)
-        quantiles.update(r)
+        averages.update(r if groups is None else groups.means(r))
         if z is not None:
             aligned = np.take_along_axis(
                 np.argsort(order, axis=-1), z[block.samples].astype(np.intp), axis=-1
             )
             for component in range(k):
                 counts[:, component] += (aligned == component).sum(axis=0)
-    overlap /= samples
-    variance = scatter / max(samples - 1, 1)
-    entropy = bayes.entropy(mean)
-    cells = {
-        "responsibility": mean,
-        "sd": np.sqrt(variance),
-        "lower": quantiles.quantile((1 - interval) / 2),
-        "upper": quantiles.quantile((1 + interval) / 2),
-    }
-    if z is not None:
-        cells["assignment_frequency"] = counts / samples
-    rows = {
-        "entropy": entropy,
-        "overlap": np.minimum(overlap, entropy),
-        "parameter_uncertainty": np.maximum(entropy - overlap, 0.0),
-    }
-    result = _dataset(derivation, cells, rows)
+            if counted is not None and groups is not None:
+                made = (aligned == component for component in range(k))
+                counted.update(np.concatenate([groups.means(m[..., None]) for m in made], axis=-1))
+    mean = averages.mean
+    cells = {"responsibility": mean, "sd": averages.sd, **averages.cells(interval)}
+    frequency = counts / samples
+    if groups is None:
+        entropy = bayes.entropy(mean)
+        overlap /= samples
+        if z is not None:
+            cells["assignment_frequency"] = frequency
+        rows = {
+            "entropy": entropy,
+            "overlap": np.minimum(overlap, entropy),
+            "parameter_uncertainty": np.maximum(entropy - overlap, 0.0),
+        }
+        result = _dataset(derivation, cells, rows)
+    else:
+        if counted is not None:
+            cells["assignment_frequency"] = groups.means(frequency[None])[0]
+            cells |= counted.cells(interval, "counted_")
+        result = _by_group(derivation, groups, cells)
     if permutation is None:
         margin, permutation = np.concatenate(margins), np.concatenate(orders)
     identified, sentence = identity(fitted, fit, permutation, np.asarray(margin), words)
@@ -154,7 +168,7 @@ def _over_draws(
         "identified": int(identified),
         "alignment": sentence,
         "interval": interval,
-        "interval_exact": int(quantiles.exact),
+        "interval_exact": int(averages.quantiles.exact),
         "samples": samples,
     }
     kind = getattr(fit, "attrs", {}).get("z_kind")
@@ -175,4 +189,14 @@ def _dataset(
             **{name: ("obs", value) for name, value in rows.items()},
         },
         coords={"obs": derivation.obs_labels, "component": labels},
+    )
+
+
+def _by_group(derivation: Derivation, groups: Groups, cells: dict[str, NDArray]) -> xr.Dataset:
+    return xr.Dataset(
+        {
+            **{name: (("group", "component"), value) for name, value in cells.items()},
+            "rows": ("group", groups.sizes),
+        },
+        coords={"group": groups.names, "component": derivation.component_labels},
     )

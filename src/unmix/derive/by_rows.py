@@ -278,7 +278,7 @@ def _of_rows(
     for i, constant in enumerate(c for c in constants if not _is_range(c.data)):
         kind = TensorType(constant.type.dtype, (None, *constant.type.shape[1:]))
         freed[constant] = kind(f"beside_{i}")
-        beside[freed[constant]] = constant.data  # type: ignore[index]
+        beside[freed[constant]] = constant.data
     length = [*read, *beside]
     if length:
         freed |= {c: pt.arange(length[0].shape[0], dtype=c.type.dtype) for c in numbers}

@@ -43,16 +43,24 @@ TABLE_MODE = Mode(
 ).register((in2out(_compare, name="unmix_clip"), 48))  # after all that could make or move a clip
 
 
+# For a graph that may not evaluate: what is constant in it fails when called, where the caller sees
+# it, and not while it is compiled, where PyTensor writes the traceback to the terminal and goes on.
+TRIAL_MODE = TABLE_MODE.excluding("topo_constant_folding")
+
+
 def compile_table(
-    inputs: Iterable[Variable], outputs: Variable | Sequence[Variable]
+    inputs: Iterable[Variable],
+    outputs: Variable | Sequence[Variable],
+    *,
+    trial: bool = False,
 ) -> Callable[..., Any]:
-    """Compile a graph for few, large evaluations."""
+    """Compile a graph for few, large evaluations; for a ``trial`` where it may not evaluate."""
     with warnings.catch_warnings():
         # PyTensor looks for a BLAS to link C code with, and warns; NumPy's own is used here.
         warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
         return pytensor.function(
             list(inputs),
             outputs if isinstance(outputs, Variable) else list(outputs),
-            mode=TABLE_MODE,
+            mode=TRIAL_MODE if trial else TABLE_MODE,
             on_unused_input="ignore",
         )

@@ -15,6 +15,7 @@ from unmix.derive.opened import freeze_data
 from unmix.derive.present import has_missing
 from unmix.derive.table import build_table
 from unmix.errors import UnmixError
+from unmix.printable import printable
 
 
 def with_model(derivation: Derivation, new: pm.Model) -> Derivation:
@@ -38,7 +39,29 @@ def with_model(derivation: Derivation, new: pm.Model) -> Derivation:
                 f"first has {derivation.shapes.get(name, 'no such parameter')}: build both with "
                 "the same parameters"
             )
+        _require_same_names(derivation, other, name)
     return replace(other, components=derivation.components)
+
+
+def _require_same_names(derivation: Derivation, other: Derivation, name: str) -> None:
+    """Refuse a parameter of groups that are not the fit's: it would be read by position.
+
+    Raises
+    ------
+    UnmixError
+        With the first such group.
+    """
+    component = derivation.components.axes.get(name)
+    for axis, dim in enumerate(other.dims[name]):
+        here, there = derivation.model.coords.get(dim), other.model.coords.get(dim)
+        if axis == component or here is None or there is None or dim == "obs":
+            continue
+        strangers = [label for label in there if label not in set(here)]
+        if strangers:
+            raise UnmixError(
+                f"parameter {name!r} of the second model is about {dim} {printable(strangers[0])}, "
+                f"which the first does not have: build both with the same names along {dim!r}"
+            )
 
 
 def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:

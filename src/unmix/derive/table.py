@@ -124,7 +124,7 @@ def build_table(
         z_every = pt.TensorType(opened.z.type.dtype, every_k.shape)(opened.latent.name)
         try:
             tried = _expanded(terms, {opened.z: z_every, **data})
-            tables = compile_table([*inputs, z_every], tried)(*point, every_k)
+            tables = compile_table([*inputs, z_every], tried, trial=True)(*point, every_k)
             expanded = _expanded(terms, {opened.z: pt.constant(every_k), **data})
             index: dict[str, NDArray[np.integer]] = {}
             log_likelihood = pt.zeros((k, n))

@@ -2,6 +2,7 @@
 
 from unmix.infer.em import em
 from unmix.infer.em_result import EMResult
+from unmix.infer.prior_predictive import prior_predictive
 from unmix.infer.sample import sample
 
-__all__ = ["EMResult", "em", "sample"]
+__all__ = ["EMResult", "em", "prior_predictive", "sample"]

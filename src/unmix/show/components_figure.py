@@ -104,23 +104,24 @@ def observed_rows(
             f"the figure needs one row of {name!r} for each observation and it has shape "
             f"{rows.shape} for {derivation.n_obs}: draw this one by hand"
         )
-    dims = list(derivation.model.named_vars_to_dims.get(name) or ())
-    known = derivation.model.coords.get(dims[1]) if rows.ndim == len(dims) == 2 else None
-    if rows.ndim == 1:  # the catalogue keeps the name of a single column so
-        known = derivation.model.coords.get("feature")
-        known = known if known is not None and len(known) == 1 else None
     rows = rows.reshape(len(rows), -1)
     if names is None:
-        names = (
-            [str(n) for n in known]
-            if known is not None
-            else [name]
-            if rows.shape[1] == 1
-            else [f"{name}[{j}]" for j in range(rows.shape[1])]
-        )
+        names = feature_names(derivation, name, rows)
     if len(names) != rows.shape[1]:
         raise UnmixError(f"names has {len(names)} labels for {rows.shape[1]} features")
     return name, rows, [text(n) for n in names]
+
+
+def feature_names(derivation: Derivation, name: str, rows: NDArray) -> list[str]:
+    """Names of the columns of an observed variable's rows (row, feature)."""
+    dims = list(derivation.model.named_vars_to_dims.get(name) or ())
+    known = derivation.model.coords.get(dims[1]) if len(dims) == 2 else None
+    if len(dims) < 2 and rows.shape[1] == 1:  # the catalogue keeps the name of a single column so
+        known = derivation.model.coords.get("feature")
+        known = known if known is not None and len(known) == 1 else None
+    if known is not None:
+        return [str(n) for n in known]
+    return [name] if rows.shape[1] == 1 else [f"{name}[{j}]" for j in range(rows.shape[1])]
 
 
 def require_same_rows(derivation: Derivation, r: NDArray[np.float64]) -> None:

@@ -5,6 +5,7 @@ from unmix.show.comparison_figure import em_against_mcmc
 from unmix.show.components_figure import fitted_components
 from unmix.show.label_traces_figure import label_traces
 from unmix.show.membership_figure import membership
+from unmix.show.prior_figure import prior_predictive
 from unmix.show.rootogram_figure import rootogram
 from unmix.show.similarity_figure import similarity
 from unmix.show.traces_figure import traces
@@ -16,6 +17,7 @@ __all__ = [
     "fitted_components",
     "label_traces",
     "membership",
+    "prior_predictive",
     "rootogram",
     "similarity",
     "traces",

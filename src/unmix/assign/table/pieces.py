@@ -142,12 +142,12 @@ def pieces(
         onepass = road.derivation.onepass
         assert onepass is not None
         plain = without_labels(onepass)
-        drawn = [values[at] for values in road.packed]
+        log_w, packed = road.packed
         for some in rows_over_draws(onepass, *road.packed, labels.permutation, quantiles, at):
             log_marginal = some.log_marginal
             if plain is not onepass:
                 # A label is no surprise: how probable a row's data are is asked without it.
-                log_marginal = log_marginals(plain, *drawn, some.rows)
+                log_marginal = log_marginals(plain, log_w[at], packed[at], some.rows)
             tail = None if replicates is None else replicates.tail(log_marginal)
             yield Piece(some.rows, some.mean, some.bounds, some.overlap, tail)
         return

@@ -1,0 +1,108 @@
+"""Rows of numbers, and what normal components say of them: shared by the stories of this folder.
+
+    x_i | z_i = k  ~ Normal(mu_k, sigma_k)                 one feature, or features apart
+    x_i | z_i = k  ~ MvNormal(mu_k, Σ_k)                   features that hang together
+
+where Σ_k has the standard deviations sigma_k and the correlations corr_k corr_kᵀ.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.arguments import one_of
+from unmix.rows import Rows, as_rows
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The data's own scale, in which default priors are written: a change of units changes nothing.
+
+    Attributes
+    ----------
+    centre
+        Middle of the data's range, shape () or (feature,).
+    spread
+        Length of that range.
+    scale
+        Standard deviation of the data.
+    """
+
+    centre: Any
+    spread: Any
+    scale: Any
+
+
+def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
+    """Rows, and the scale of priors: what is given, and the data's own where it is None.
+
+    Raises
+    ------
+    UnmixError
+        As `unmix.rows.as_rows`; a column may be constant where the whole scale is given.
+    """
+    rows = as_rows(x, constant=all(v is not None for v in given.values()))
+    values = rows.values
+    low, high = values.min(axis=0), values.max(axis=0)
+    own = {"centre": (low + high) / 2, "spread": high - low, "scale": values.std(axis=0)}
+    # One row alone has no scale; any will do, as its priors are of no use.
+    own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
+    chosen = {name: own[name] if given.get(name) is None else given[name] for name in own}
+    return rows, Measure(**chosen)
+
+
+def coordinates(rows: Rows, names: list[Any], **more: Any) -> dict[str, Any]:
+    """Coordinates of a model of these rows; of one feature only figures use the name."""
+    return {"component": names, "feature": rows.features, **more}
+
+
+def add_rows(model: pm.Model, rows: Rows, dim: str = "obs") -> None:
+    """Give the model a dim of rows, with their names unless they are only numbered."""
+    # PyMC keeps labels as Python objects, 40 bytes a row.
+    numbered = rows.labels.dtype.kind == "i" and np.array_equal(
+        rows.labels, np.arange(len(rows.values))
+    )
+    model.add_coord(dim, None if numbered else rows.labels, length=len(rows.values))
+
+
+def by_feature(rows: Rows, *dims: str) -> tuple[str, ...]:
+    """Dims of a parameter that each feature has one of."""
+    return dims if rows.values.ndim == 1 else (*dims, "feature")
+
+
+def observe(
+    values: NDArray[np.float64],
+    z: Any,
+    mu: Any,
+    sigma: Any,
+    covariance: str = "diagonal",
+    correlation: float = 2.0,
+) -> None:
+    """Declare ``x``, inside a ``with`` block.
+
+    Parameters
+    ----------
+    values
+        Rows, (obs,) or (obs, feature).
+    z
+        Component of each row.
+    mu, sigma
+        Graphs (component[, feature]).
+    covariance
+        ``"full"`` adds ``corr``, Cholesky factors of one correlation matrix a component.
+    correlation
+        LKJ shape of its prior.
+    """
+    one_of("covariance", covariance, ("full", "diagonal"))
+    if values.ndim == 1:
+        pm.Normal("x", mu[z], sigma[z], observed=values, dims="obs")
+    elif covariance == "diagonal":
+        pm.Normal("x", mu[z], sigma[z], observed=values, dims=("obs", "feature"))
+    else:
+        k, d = len(pm.modelcontext(None).coords["component"]), values.shape[1]
+        corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
+        chol = sigma[..., None] * corr
+        pm.MvNormal("x", mu[z], chol=chol[z], observed=values, dims=("obs", "feature"))
