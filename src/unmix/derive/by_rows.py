@@ -177,7 +177,13 @@ class ByRows:
 
     def on(self, rows: Rows) -> "ByRows":
         """The same functions of some of the rows."""
-        return replace(self, data={name: x[rows] for name, x in self.data.items()})
+        return self.of({name: x[rows] for name, x in self.data.items()})
+
+    def of(self, data: dict[str, NDArray]) -> "ByRows":
+        """The same functions of other rows: data are their inputs, so nothing is compiled anew."""
+        other = replace(self, data=data)
+        other.__dict__.update(_touched=self._touched, _tables=self._tables)
+        return other
 
 
 def find_rows(
