@@ -9,7 +9,9 @@ there; the pass that takes their place is held to the derived table in test_onep
 climbs is held in test_em_pass.py, and for one fit here.
 """
 
+import importlib
 import inspect
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -244,9 +246,10 @@ def test_nothing_before_fit(ask):
         ("method", "vb", "method is 'vb'"),
         ("n_components", 0, "n_components is 0"),
         ("n_components", 121, "only n_samples=120 rows"),
-        ("n_init", 0, "starts is 0"),
-        ("tol", -1.0, "tolerance is -1.0"),
+        ("n_init", 0, "n_init is 0"),
+        ("tol", -1.0, "tol is -1.0"),
         ("floor", 1.0, "floor is 1.0"),
+        ("priors", {"components": 3}, "takes no 'components': .* concentration"),
     ],
 )
 def test_options_that_make_no_sense(option, value, words):
@@ -464,6 +467,28 @@ def test_covariances_are_averaged_and_not_their_factors():
     }  # fmt: skip
     expected = [[[(1 + 9) / 2, 0.5 * 0.6 * 2], [0.5 * 0.6 * 2, (4 + 1) / 2]]]
     np.testing.assert_allclose(parameters.covariances(theta, "full"), expected, rtol=1e-15)
+
+
+def test_options_set_after_a_fit_wait_for_the_next(plane):
+    other = clone(plane).fit(X)
+    other.set_params(n_components=5, covariance_type="diag", priors={"concentration": 9.0})
+    np.testing.assert_array_equal(other.predict_proba(X), plane.predict_proba(X))
+    assert len(other.model_.coords["component"]) == 2
+    assert "corr" in other.model_.named_vars
+
+
+def test_rows_changed_after_a_fit_do_not_change_its_model(plane):
+    rows = X.copy()
+    other = clone(plane).fit(rows)
+    rows[:] = 0.0
+    np.testing.assert_array_equal(other.model_.rvs_to_values[other.model_["x"]].data, X)
+
+
+def test_without_scikit_learn_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    monkeypatch.delitem(sys.modules, "unmix.sklearn")
+    with pytest.raises(ImportError, match=r"unmix\[sklearn\]"):
+        importlib.import_module("unmix.sklearn")
 
 
 def test_replaced_results_do_not_change_answers(plane):

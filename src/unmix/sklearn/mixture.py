@@ -8,19 +8,19 @@ import pymc as pm
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from unmix.arguments import one_of, whole
+from unmix.arguments import not_negative, one_of, whole
 from unmix.errors import UnmixError
 from unmix.rows import Rows, as_rows
 from unmix.sklearn import fitting, parameters
-from unmix.sklearn.rows import COVARIANCES, BayesRule, declared
+from unmix.sklearn.answers import Answers
+from unmix.sklearn.rows import COVARIANCES, declared, require_taken
 
 METHODS = ("em", "auto", "gibbs", "nuts")
 
 
-class Mixture(ClusterMixin, DensityMixin, BaseEstimator):
+class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
     """A mixture of normals: clusters, responsibilities and a density, by EM or by MCMC.
 
     It is called Mixture, and not MixtureClassifier, because it learns no classes: components are
@@ -159,6 +159,9 @@ class Mixture(ClusterMixin, DensityMixin, BaseEstimator):
         one_of("covariance_type", self.covariance_type, COVARIANCES)
         one_of("method", self.method, METHODS)
         components = whole("n_components", self.n_components)
+        whole("n_init", self.n_init)
+        whole("max_iter", self.max_iter)
+        not_negative("tol", self.tol)
         values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         rows = as_rows(self._named(values), name="X")
         if components > len(values):
@@ -169,9 +172,10 @@ class Mixture(ClusterMixin, DensityMixin, BaseEstimator):
         given = fitting.by_row(len(values), components, y if self.labelled else None, sample_weight)
         if self.labelled and "labels" not in given:
             raise UnmixError("labelled=True needs y: give the component of each row, −1 if unknown")
+        more = {**(self.priors or {}), **given}
+        require_taken(more)
         self._forget()
-        self._fitted = (values, given)
-        self.n_iter_: int
+        self._declaration = (np.array(values), components, self.covariance_type, more)
         if self.method == "em":
             self._fit_em(values, rows, given)
         else:
@@ -234,98 +238,14 @@ class Mixture(ClusterMixin, DensityMixin, BaseEstimator):
     @property
     def model_(self) -> pm.Model:
         """The declared mixture on the rows of the fit: a PyMC model, built when first asked for."""
-        if not hasattr(self, "_fitted"):
+        if "_declaration" not in self.__dict__:
             raise AttributeError("model_ is there after fit")
         if "_model" not in self.__dict__:
-            values, given = self._fitted
-            more = {**(self.priors or {}), **given}
-            self._model = declared(
-                self._named(values), self.n_components, self.covariance_type, **more
-            )
+            values, components, covariance, more = self._declaration
+            self._model = declared(self._named(values), components, covariance, **more)
         return self._model
 
-    # -- answers -------------------------------------------------------------------------------
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Responsibilities of the components for rows, (obs, component).
-
-        Raises
-        ------
-        UnmixError
-            If components are not identified over draws.
-        """
-        values = self._checked(X)
-        self._require_labels()
-        return self._rule(values).responsibility()
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Most likely component of rows, (obs,)."""
-        return self.predict_proba(X).argmax(axis=1)
-
-    def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Log-density of rows, nats, (obs,); of draws the posterior predictive one."""
-        return self._rule(self._checked(X)).log_density()
-
-    def score(self, X: ArrayLike, y: Any = None) -> float:
-        """Log-density, mean per row; ``y`` is ignored."""
-        return float(self.score_samples(X).mean())
-
-    def sample(self, n_samples: int = 1) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Draw new rows.
-
-        Parameters
-        ----------
-        n_samples
-            How many.
-
-        Returns
-        -------
-        X
-            Shape (n_samples, feature), in the order of their components.
-        y
-            The component of each, (n_samples,).
-        """
-        check_is_fitted(self)
-        rng = np.random.default_rng(self._seed())
-        return parameters.drawn(self._theta, whole("n_samples", n_samples), rng)
-
-    def aic(self, X: ArrayLike) -> float:
-        """−2 ℓ(X) + 2 df of the maximum-likelihood fit (Akaike 1974)."""
-        return self._minus_twice(X, "aic") + 2 * self.em_.df
-
-    def bic(self, X: ArrayLike) -> float:
-        """−2 ℓ(X) + df log N of the maximum-likelihood fit (Schwarz 1978)."""
-        values = self._checked(X)
-        return self._minus_twice(X, "bic") + self.em_.df * float(np.log(len(values)))
-
     # -- within --------------------------------------------------------------------------------
-
-    def _minus_twice(self, X: ArrayLike, name: str) -> float:
-        values = self._checked(X)
-        if not hasattr(self, "em_"):
-            raise UnmixError(
-                f"{name} is for maximum likelihood, and this fit is of draws: compare held-out "
-                "scores, or fit with method='em'"
-            )
-        return -2.0 * float(self._rule(values).log_density().sum())
-
-    def _checked(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
-
-    def _rule(self, values: NDArray) -> BayesRule:
-        return BayesRule(values, self._theta, self.covariance_type)
-
-    @property
-    def _labels_mean_something(self) -> bool:
-        return getattr(self, "identified_", True)
-
-    def _require_labels(self) -> None:
-        if not self._labels_mean_something:
-            raise UnmixError(
-                f"components have no labels to predict ({self._alignment}): fit fewer, or ask "
-                "unmix.partition(posterior_) which rows are together"
-            )
 
     def _named(self, values: NDArray) -> Any:
         """Rows as the catalogue's model takes them, with the features' names where known."""
@@ -336,22 +256,13 @@ class Mixture(ClusterMixin, DensityMixin, BaseEstimator):
 
         return pd.DataFrame(values, columns=names, copy=False)
 
-    def _seed(self) -> int:
-        seed = self.random_state
-        if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
-            return int(seed)
-        return int(check_random_state(seed).randint(2**31 - 1))
-
     def _forget(self) -> None:
         """Leave nothing of an earlier fit, whose method may have been another."""
         kept = ("n_features_in_", "feature_names_in_")
         for name in [n for n in vars(self) if n.endswith("_") and n not in kept]:
             delattr(self, name)
-        for name in ("_model", "_theta", "_fitted", "_alignment"):
+        for name in ("_model", "_theta", "_declaration", "_alignment"):
             self.__dict__.pop(name, None)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_theta" in self.__dict__
 
     def __getstate__(self) -> dict[str, Any]:
         """Arrays and results; the PyMC model is built again when it is asked for."""

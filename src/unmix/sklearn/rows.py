@@ -7,7 +7,7 @@ rule.
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,23 +25,29 @@ Theta = Mapping[str, NDArray]
 
 # scikit-learn's words for a covariance, and the catalogue's.
 COVARIANCES = {"full": "full", "diag": "diagonal"}
+# Arguments of the catalogue's model that the estimator has under names of its own.
+OWN = ("x", "components", "covariance")
 
 
-def declared(x: Any, components: int, covariance: str, **more: Any) -> pm.Model:
-    """The catalogue's model of some rows, with what else it is given.
+def require_taken(names: Iterable[str]) -> None:
+    """Refuse arguments that the catalogue's model does not take.
 
     Raises
     ------
     UnmixError
-        For arguments that the catalogue's model does not take.
+        Naming the first of them.
     """
-    takes = inspect.signature(gaussian).parameters
-    for name in more:
+    takes = [n for n in inspect.signature(gaussian).parameters if n not in OWN]
+    for name in names:
         if name not in takes:
-            options = ", ".join(n for n in takes if n not in ("x", "components", "covariance"))
             raise UnmixError(
-                f"unmix.models.gaussian takes no {name!r}: leave it out, or choose among {options}"
+                f"unmix.models.gaussian takes no {name!r}: leave it out, or choose among "
+                f"{', '.join(takes)}"
             )
+
+
+def declared(x: Any, components: int, covariance: str, **more: Any) -> pm.Model:
+    """The catalogue's model of some rows, with what else it is given."""
     return gaussian(x, components, covariance=COVARIANCES[covariance], **more)
 
 
@@ -58,7 +64,8 @@ def derived(components: int, features: int, covariance: str) -> Derivation:
 def on_rows(x: NDArray, components: int, covariance: str) -> Derivation:
     """The derivation of a shape on given rows (obs, feature), verified there like any other."""
     values = x[:, 0] if x.shape[1] == 1 else x
-    return derived(components, x.shape[1], covariance).on({"x": values})
+    kind = covariance if x.shape[1] > 1 else "diag"  # of one feature they are the same
+    return derived(components, x.shape[1], kind).on({"x": values})
 
 
 class BayesRule:
@@ -70,12 +77,11 @@ class BayesRule:
         Rows (obs, feature).
     theta
         Parameters of the catalogue's model, (sample, …); labels matched where there are several.
-    covariance
-        ``"full"`` or ``"diag"``.
     """
 
-    def __init__(self, x: NDArray, theta: Theta, covariance: str) -> None:
-        recognised = derived(theta["w"].shape[-1], x.shape[1], covariance).recognised
+    def __init__(self, x: NDArray, theta: Theta) -> None:
+        kind = "full" if "corr" in theta else "diag"
+        recognised = derived(theta["w"].shape[-1], x.shape[1], kind).recognised
         assert not isinstance(recognised, str)
         # A copy: kernels read arrays that are writable and lie row by row, of no other kind.
         self._rows = OnePass(recognised, [make_chunk(np.array(x.T, np.float64, order="C"))])
