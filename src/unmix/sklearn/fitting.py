@@ -1,6 +1,5 @@
 """The fits behind `unmix.sklearn.Mixture`: the verbs of unmix, on rows or on a declared model."""
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmix.arguments import numbers
 from unmix.assign import align
-from unmix.errors import UnmixError, UnmixWarning
+from unmix.errors import UnmixError
 from unmix.infer import EMResult, em, sample
 from unmix.infer.aloud import disagree, worst_r_hat
 from unmix.infer.em import fit_derived
@@ -39,20 +38,11 @@ def draws_of_model(
 ) -> tuple[xr.DataTree, xr.Dataset, bool]:
     """Draws; θ of the draws with components matched; whether chains agree.
 
-    Warns
-    -----
-    UnmixWarning
-        If components are not identified.
+    `sample` warns of chains that disagree and of components that are not identified.
     """
     tree = sample(model, **options)
     aligned = align(model, tree)
     found = worst_r_hat(tree["sample_stats"].to_dataset())
-    if not aligned.attrs["identified"]:
-        warnings.warn(
-            f"predict and predict_proba will refuse: {aligned.attrs['alignment']}",
-            UnmixWarning,
-            stacklevel=4,
-        )
     return tree, aligned, found is None or not disagree(*found)
 
 

@@ -86,7 +86,8 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
     sklearn.exceptions.ConvergenceWarning
         If EM ran out of iterations.
     UnmixWarning
-        What `unmix.sample` warns of; components that are not identified.
+        What `unmix.sample` warns of, components that are not identified among it: `predict` and
+        `predict_proba` then refuse.
 
     Notes
     -----
