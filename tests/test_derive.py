@@ -10,8 +10,9 @@ import xarray as xr
 from registry import CASES, derived
 
 import unmix
-from unmix.derive import bayes
+from unmix.derive import bayes, by_rows, table
 from unmix.derive.verify import RELATIVE, verify
+from unmix.onepass import recognise, terms
 
 
 @pytest.fixture(params=CASES, scope="module")
@@ -282,3 +283,59 @@ def test_changed_data_are_noticed():
     after = unmix.bayes_rule(model, theta)["log_likelihood"].values
     assert not np.allclose(before, after)
     assert np.ptp(after[:, 0]) == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["normal", "four_observed_variables_of_four_families", "centred_on_the_mean_of_the_data"],
+)
+def test_other_rows_have_the_entries_that_they_have_in_the_model(name):
+    derivation = derived(name)
+    rows = np.array([7, 2, 2, 11, 0])
+    other = derivation.on({n: x[rows] for n, x in derivation.by_rows.data.items()})
+    theta = derivation.space.jittered(np.random.default_rng(5))
+    stacked = {n: v[None] for n, v in theta.items()}
+    for ours, theirs in zip(other.log_terms(stacked), derivation.log_terms(stacked), strict=True):
+        theirs = theirs if theirs.shape[1] == 1 else theirs[:, rows]
+        # The same arithmetic, a triangular solve for more or fewer right-hand sides included.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert other.n_obs == 5
+    if derivation.onepass is not None:
+        found = np.concatenate(list(other.onepass.joint(*other.recognised.pack(theta))))
+        there = np.concatenate(list(derivation.onepass.joint(*derivation.recognised.pack(theta))))
+        # A row may stand in a block's last lanes here and in full ones there: some roundings.
+        np.testing.assert_allclose(found, there[rows], rtol=1e-14)
+
+
+def test_other_rows_of_a_model_whose_rows_never_meet_compile_nothing(monkeypatch):
+    derivation = derived("four_observed_variables_of_four_families")
+    _ = derivation.onepass, derivation.recognised._pack
+
+    def refuse(*_):
+        raise AssertionError("compiled")
+
+    for room in (by_rows, table, recognise, terms):
+        monkeypatch.setattr(room, "compile_table", refuse)
+    new = {n: x[:4] for n, x in derivation.by_rows.data.items()}
+    assert derivation.on(new).onepass.n_obs == 4
+
+
+def test_other_rows_that_a_family_does_not_hold_are_not_summed_by_the_pass():
+    derivation = derived("four_observed_variables_of_four_families")
+    assert derivation.onepass is not None
+    new = {n: x[:4].copy() for n, x in derivation.by_rows.data.items()}
+    new["count"][1] = -1
+    assert "'count'" in derivation.on(new).recognised
+
+
+def test_rows_after_the_shared_data_have_changed():
+    """The mean of `pm.Data` in the likelihood is what it is now, not what was derived."""
+    model = CASES["centred_on_the_mean_of_the_data"].build()
+    derivation = unmix.derive(model)
+    theta = {"w": np.full((1, 2), 0.5), "mu": np.array([[-1.0, 1.0]])}
+    x = derivation.by_rows.data["x"][:3]
+    before = derivation.on({"x": x}).log_terms(theta)[1]
+    with model:
+        pm.set_data({"x_data": np.full(12, 50.0)})
+    after = derivation.on({"x": x}).log_terms(theta)[1]
+    assert np.all(after < before - 100)

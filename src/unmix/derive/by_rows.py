@@ -187,11 +187,16 @@ class ByRows:
 
     def on(self, rows: Rows) -> "ByRows":
         """The same functions of some of the rows."""
-        return replace(
-            self,
-            data={name: x[rows] for name, x in self.data.items()},
-            beside={variable: x[rows] for variable, x in self.beside.items()},
-        )
+        beside = {variable: x[rows] for variable, x in self.beside.items()}
+        return self.of({name: x[rows] for name, x in self.data.items()}, beside)
+
+    def of(
+        self, data: dict[str, NDArray], beside: Mapping[Variable, NDArray] | None = None
+    ) -> "ByRows":
+        """The same functions of other rows: data are their inputs, so nothing is compiled anew."""
+        other = replace(self, data=data, beside=dict(beside or {}))
+        other.__dict__.update(_touched=self._touched, _tables=self._tables)
+        return other
 
 
 def find_rows(

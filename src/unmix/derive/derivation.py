@@ -266,7 +266,9 @@ class Derivation:
     def by_rows(self) -> ByRows | None:
         """The table and the terms for any rows; None where rows are not proved to stay apart."""
         by_rows = self.table.by_rows
-        return None if by_rows is None else replace(by_rows, log_prior=self.table.log_prior)
+        if by_rows is None or by_rows.log_prior is self.table.log_prior:
+            return by_rows
+        return replace(by_rows, log_prior=self.table.log_prior)
 
     def joint_windows(self, theta: Theta) -> Iterator[tuple[slice, NDArray]]:
         """Log p(z_i = k, x_i | θ) at one θ, rows (row, component) in turn.

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
+from pytensor.graph.basic import Variable
 
 from unmix.derive.derivation import Derivation
 from unmix.derive.deriving import derive
@@ -13,7 +15,7 @@ from unmix.derive.follow import in_step
 from unmix.derive.newdata import as_rows_by_name, rows_left_behind, rows_of
 from unmix.derive.opened import freeze_data
 from unmix.derive.present import has_missing
-from unmix.derive.table import build_table
+from unmix.derive.table import build_table, proved_table
 from unmix.errors import UnmixError
 from unmix.printable import printable
 
@@ -78,9 +80,12 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
             "build a second model on the new rows and pass that, as in new=unmix.models.gaussian(…)"
         )
     new = as_rows_by_name(derivation, new)
+    labelled = derivation
     derivation = _without_labels(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)
+    if derivation is labelled and _only_rows(derivation, new):
+        return _of_rows(derivation, data)
     theta = derivation.space.jittered(np.random.default_rng(1))
     try:
         table = build_table(derivation.opened, data, theta, z_shape)
@@ -105,3 +110,30 @@ def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Deriv
     table = derivation.table
     index = {name: i for name, i in table.index.items() if name not in gone}
     return replace(derivation, opened=opened.without(gone), table=replace(table, index=index))
+
+
+def _only_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> bool:
+    """Whether rows of a model whose rows never meet are replaced, and nothing else has changed."""
+    by_rows, frozen = derivation.by_rows, derivation.data
+    if by_rows is None or by_rows.beside or not set(new) <= set(by_rows.data):
+        return False
+    shared: Any = derivation.opened.shared_data.values()
+    return all(np.array_equal(frozen[v].data, v.get_value(borrow=True)) for v in shared)
+
+
+def _of_rows(derivation: Derivation, data: dict[Variable, Variable]) -> Derivation:
+    """The derivation where the data are inputs of what is compiled already: no graph is new."""
+    opened, by_rows = derivation.opened, derivation.by_rows
+    assert by_rows is not None
+    constants: Any = {name: data[opened.observed[name]] for name in by_rows.data}
+    by_rows = by_rows.of({name: np.asarray(value.data) for name, value in constants.items()})
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    table = proved_table(opened, data, by_rows, theta)
+    other = replace(derivation, data=data, table=table, on_new_rows=True, weight=None)
+    recognised = derivation.__dict__.get("recognised")
+    if recognised is not None and not isinstance(recognised, str):
+        # What was read off the graph of θ holds for any rows that the families hold.
+        recognised = recognised.on(other)
+        if recognised is not None:
+            other.__dict__["recognised"] = recognised
+    return other

@@ -93,7 +93,7 @@ def build_table(
     k = count_components(opened, data, theta)
     by_rows = find_rows(opened, data, k, z_shape)
     if by_rows is not None:
-        return _proved_table(opened, data, by_rows, theta)
+        return proved_table(opened, data, by_rows, theta)
     terms = opened.assignment_terms
     n = int(np.prod(z_shape))
     inputs = list(opened.theta.values())
@@ -157,10 +157,22 @@ def _expanded(
     return solve_rows_together(vectorize_graph(list(terms.values()), given)) if terms else []
 
 
-def _proved_table(
+def proved_table(
     opened: Opened, data: dict[Variable, Variable], by_rows: ByRows, theta: Theta
 ) -> TableGraph:
-    """The table of a model whose rows never meet: entries follow ``z`` by position."""
+    """The table of a model whose rows never meet: entries follow ``z`` by position.
+
+    Parameters
+    ----------
+    opened
+        The opened model.
+    data
+        Replacements from `freeze_data`.
+    by_rows
+        The table for any rows, with those of ``data``.
+    theta
+        A feasible point of every free variable.
+    """
     n, k = by_rows.n_obs, by_rows.n_components
     frozen: dict[Variable, Variable] = {
         opened.observed[name]: data[opened.observed[name]] for name in by_rows.data

@@ -103,8 +103,32 @@ def em(
         posterior mode, no free parameter. If ``floor``, ``storage``, ``threads`` or hard
         assignments are asked of a model that takes the general road.
     """
+    return fit_derived(
+        derive(model), kind=kind, assignments=assignments, fixed=fixed, starts=starts, start=start,
+        max_iterations=max_iterations, tolerance=tolerance, floor=floor, accelerate=accelerate,
+        storage=storage, threads=threads, rng=rng, progress=progress,
+    )  # fmt: skip
+
+
+def fit_derived(
+    derivation: Derivation,
+    *,
+    kind: Kind = "likelihood",
+    assignments: Assignments = "expected",
+    fixed: Mapping[str, object] | None = None,
+    starts: int = 10,
+    start: Any = None,
+    max_iterations: int = 2000,
+    tolerance: float = 1e-9,
+    floor: float = 0.0,
+    accelerate: bool = True,
+    storage: str = "float64",
+    threads: int | None = None,
+    rng: int | np.random.Generator | None = None,
+    progress: bool = True,
+) -> EMResult:
+    """`em` of a model that is derived already, or of other rows of it (`Derivation.on`)."""
     begun = time.perf_counter()
-    derivation = derive(model)
     starts, max_iterations = whole("starts", starts), whole("max_iterations", max_iterations)
     tolerance = not_negative("tolerance", tolerance)
     one_of("assignments", assignments, ("expected", "hard"))

@@ -127,6 +127,8 @@ class Objective:
 
     def other_observed(self, theta: Theta) -> float:
         """Log-density of the observed variables that do not involve ``z``."""
+        if not self._other_terms[0]:
+            return 0.0  # and nothing to compile
         return float(self._other_observed(*(theta[n] for n in self.derivation.parameters)))
 
     @cached_property
@@ -162,6 +164,8 @@ class Objective:
 
     def rest(self, theta: Theta) -> float:
         """What the objective adds to Σ_i log p(x_i | θ)."""
+        if self.kind == "likelihood" and not self._other_terms[0]:
+            return 0.0
         return float(self._rest_compiled(*(theta[n] for n in self.derivation.parameters)))
 
     # -- gradients -----------------------------------------------------------------------------

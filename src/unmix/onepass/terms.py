@@ -1,7 +1,7 @@
 """A model as the pass reads it: its terms, and how θ becomes their packed parameters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -159,6 +159,24 @@ class Recognised:
                 ).sum()
             )  # fmt: skip
         return total
+
+    def on(self, derivation: Derivation) -> "Recognised | None":
+        """The same for other rows of the model; None where a family does not hold them.
+
+        Parameters
+        ----------
+        derivation
+            That of the other rows. What was compiled is a function of θ alone, and is shared.
+        """
+        other = replace(self, derivation=derivation)
+        compiled = ("table", "families", "_pack", "_pack_stack")
+        other.__dict__.update({n: v for n, v in self.__dict__.items() if n in compiled})
+        try:
+            for term in self.terms:
+                term.family.columns(other.values(term))
+        except ValueError:
+            return None
+        return other
 
     def values(self, term: Term) -> NDArray[np.float64]:
         """Observed values of a term, (obs, d)."""

@@ -28,7 +28,7 @@ MOST_POINTS = 4000
 
 def prior_predictive(
     model: pm.Model | None,
-    prior: xr.DataTree,
+    prior: Any,
     *,
     features: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
@@ -151,7 +151,7 @@ def _one_feature(
     x = rows[:, 0]
     each = np.stack([np.histogram(d, edges)[0] for d in made[:, :, 0]]) / (made.shape[1] * width)
     own = _bins_inside(edges, x)
-    top.hist(x, bins=own, density=True, color="#AAAAAA", alpha=0.7, zorder=2, label="data")
+    top.hist(x, bins=own.tolist(), density=True, color="#AAAAAA", alpha=0.7, zorder=2, label="data")
     low, high = np.quantile(each, [(1 - interval) / 2, (1 + interval) / 2], axis=0)
     band = f"{100 * interval:.0f} % of the data sets"
     top.stairs(
@@ -171,11 +171,16 @@ def _one_feature(
     k = int(z.max()) + 1
     for j, axes in enumerate(_small(figure, grid, alone)):
         if j == 0:
-            axes.hist(x, bins=edges, color="#AAAAAA")
+            axes.hist(x, bins=edges.tolist(), color="#AAAAAA")
         else:
             d = alone[j - 1]
             parts = [made[d, z[d] == c, 0] for c in range(k)]
-            axes.hist(parts, bins=edges, stacked=True, color=[colours.colour(c) for c in range(k)])
+            axes.hist(
+                parts,
+                bins=edges.tolist(),
+                stacked=True,
+                color=[colours.colour(c) for c in range(k)],
+            )
         axes.set_xlim(*limits[0])
         axes.set_yticks([])
     return figure

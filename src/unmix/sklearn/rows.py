@@ -1,0 +1,117 @@
+"""The catalogue's normals on any rows, with one derivation for each shape.
+
+What a model implies is derived once for each number of components, number of features and kind of
+covariance, on rows made up for it; rows are inputs of what was compiled then, so that fitting and
+predicting compile nothing. Priors play no part in what is asked here: the likelihood and Bayes'
+rule.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pymc as pm
+from numpy.typing import NDArray
+
+from unmix.derive import Derivation, bayes, derive
+from unmix.errors import UnmixError
+from unmix.models import gaussian
+from unmix.onepass.chunks import make_chunk
+from unmix.onepass.onepass import OnePass
+
+Theta = Mapping[str, NDArray]
+
+# scikit-learn's words for a covariance, and the catalogue's.
+COVARIANCES = {"full": "full", "diag": "diagonal"}
+# Arguments of the catalogue's model that the estimator has under names of its own.
+OWN = ("x", "components", "covariance")
+
+
+def require_taken(names: Iterable[str]) -> None:
+    """Refuse arguments that the catalogue's model does not take.
+
+    Raises
+    ------
+    UnmixError
+        Naming the first of them.
+    """
+    takes = [n for n in inspect.signature(gaussian).parameters if n not in OWN]
+    for name in names:
+        if name not in takes:
+            raise UnmixError(
+                f"unmix.models.gaussian takes no {name!r}: leave it out, or choose among "
+                f"{', '.join(takes)}"
+            )
+
+
+def declared(x: Any, components: int, covariance: str, **more: Any) -> pm.Model:
+    """The catalogue's model of some rows, with what else it is given."""
+    return gaussian(x, components, covariance=COVARIANCES[covariance], **more)
+
+
+@lru_cache(maxsize=32)
+def derived(components: int, features: int, covariance: str) -> Derivation:
+    """The derivation of a shape, on rows of its own."""
+    rng = np.random.default_rng(20261127)
+    x = rng.normal(size=(max(2 * components, 24), features))
+    derivation = derive(declared(x, components, covariance))
+    assert derivation.onepass is not None  # the catalogue's normals take the fast road
+    return derivation
+
+
+def on_rows(x: NDArray, components: int, covariance: str) -> Derivation:
+    """The derivation of a shape on given rows (obs, feature), verified there like any other."""
+    values = x[:, 0] if x.shape[1] == 1 else x
+    kind = covariance if x.shape[1] > 1 else "diag"  # of one feature they are the same
+    return derived(components, x.shape[1], kind).on({"x": values})
+
+
+class BayesRule:
+    """Bayes' rule for rows at θ, or at a stack of draws of it.
+
+    Parameters
+    ----------
+    x
+        Rows (obs, feature).
+    theta
+        Parameters of the catalogue's model, (sample, …); labels matched where there are several.
+    """
+
+    def __init__(self, x: NDArray, theta: Theta) -> None:
+        kind = "full" if "corr" in theta else "diag"
+        recognised = derived(theta["w"].shape[-1], x.shape[1], kind).recognised
+        assert not isinstance(recognised, str)
+        # A copy: kernels read arrays that are writable and lie row by row, of no other kind.
+        self._rows = OnePass(recognised, [make_chunk(np.array(x.T, np.float64, order="C"))])
+        self._log_w, self._packed = recognised.pack_stack(theta)
+
+    def log_density(self) -> NDArray[np.float64]:
+        """Log p(x_i), averaged over the draws, shape (obs,)."""
+        total = np.full(self._rows.n_obs, -np.inf)
+        for log_w, packed in zip(self._log_w, self._packed, strict=True):
+            at = np.concatenate([bayes.normalise(j)[0] for j in self._rows.joint(log_w, packed)])
+            total = np.logaddexp(total, at)
+        return total - np.log(len(self._log_w))
+
+    def responsibility(self) -> NDArray[np.float64]:
+        """Responsibilities, averaged over the draws, shape (obs, component).
+
+        Raises
+        ------
+        UnmixError
+            If a row is impossible under every component.
+        """
+        total = np.zeros((self._rows.n_obs, self._log_w.shape[1]))
+        for log_w, packed in zip(self._log_w, self._packed, strict=True):
+            total += np.concatenate(
+                [bayes.normalise(j)[1] for j in self._rows.joint(log_w, packed)]
+            )
+        impossible = np.flatnonzero(np.isnan(total).any(axis=1))
+        if len(impossible):
+            raise UnmixError(
+                f"row {impossible[0]} is so far from every component that no density can be told "
+                "from zero: look at its numbers and their units"
+            )
+        return total / len(self._log_w)
