@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 # What of the command line's options an entry takes. PyMC is not loaded to look at a command, so the
 # names stand here as well as in `unmix.models`; a test holds the two together.
 TAKES: dict[str, frozenset[str]] = {
-    "gaussian": frozenset(("covariance", "names", "labels", "fix")),
+    "gaussian": frozenset(
+        ("covariance", "names", "labels", "fix", "weights", "subject", "missing")
+    ),
+    "grouped_weights": frozenset(("covariance", "names", "group")),
+    "varying_means": frozenset(("names", "group")),
+    "hierarchical": frozenset(("covariance", "names")),
+    "repeated_measures": frozenset(("covariance", "names", "subject")),
     "student_t": frozenset(("covariance",)),
     "poisson": frozenset(),
     "negative_binomial": frozenset(),
@@ -23,8 +29,14 @@ TAKES: dict[str, frozenset[str]] = {
     "latent_class": frozenset(("text",)),
     "mixed": frozenset(("text", "families")),
 }
+# Options that name a column without which there is no such model.
+NEEDS = {
+    "grouped_weights": ("group",),
+    "varying_means": ("group",),
+    "repeated_measures": ("subject",),
+}
 # Those that a column of two values is hardly meant for.
-OF_MEASUREMENTS = ("gaussian", "student_t")
+OF_MEASUREMENTS = ("gaussian", "student_t", *NEEDS, "hierarchical")
 
 
 def require_options(plan: "Plan") -> None:
@@ -42,6 +54,31 @@ def require_options(plan: "Plan") -> None:
                 f"--{option} is for --model {others} and the model is {printable(plan.model)}: "
                 "leave it out"
             )
+
+
+def require_taken(plan: "Plan", options: Sequence[str]) -> None:
+    """Refuse options that the model does not take, and a model that lacks the column it needs."""
+    takes = TAKES[plan.model]
+    for option in options:
+        if option not in takes:
+            others = listed([name for name, taken in TAKES.items() if option in taken])
+            raise UnmixError(
+                f"--{option} is for --model {others} and the model is {printable(plan.model)}: "
+                "leave it out"
+            )
+    for option in NEEDS.get(plan.model, ()):
+        if option not in options:
+            raise UnmixError(
+                f"--model {plan.model} needs --{option}: name the column that says the {option} "
+                "of each row"
+            )
+
+
+def argument_of(plan: "Plan", option: str) -> str:
+    """What the model calls what an option gives."""
+    if option == "subject":
+        return "subjects" if plan.model == "repeated_measures" else "together"
+    return {"group": "groups"}.get(option, option)
 
 
 def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
@@ -65,9 +102,21 @@ def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def takes_text(plan: "Plan") -> bool:
-    """Whether columns may hold text."""
-    return "text" in TAKES[plan.model]
+def cells_taken(plan: "Plan") -> dict[str, bool]:
+    """What cells of columns may hold beside numbers, as `unmix.read_table.read_table` is told."""
+    return {kind: kind in TAKES[plan.model] for kind in ("text", "missing")}
+
+
+def missing_cells(x: "pd.DataFrame") -> str:
+    """How many cells are missing, and what becomes of their rows; empty where none is."""
+    missing = x.isna().to_numpy()
+    if not missing.any():
+        return ""
+    rows = int(missing.any(axis=1).sum())
+    return (
+        f"{int(missing.sum()):,} cells are missing, in {rows:,} rows: every row is kept, and "
+        "counts by the cells that are there"
+    )
 
 
 def described() -> list[tuple[str, str]]:

@@ -28,7 +28,15 @@ from unmix.cli_options import (
 )
 from unmix.cli_saved import check, explain, plot, predict
 from unmix.errors import UnmixError
-from unmix.known_columns import Fixed, LabelColumn, Names, known
+from unmix.known_columns import (
+    Fixed,
+    GroupColumn,
+    LabelColumn,
+    Names,
+    SubjectColumn,
+    WeightColumn,
+    known,
+)
 from unmix.one_sentence import OneSentence
 from unmix.plan import NO_MAXIMUM, checked_plan
 
@@ -107,6 +115,9 @@ def fit(
     ] = None,
     names: Names = None,
     labels: LabelColumn = None,
+    weights: WeightColumn = None,
+    group: GroupColumn = None,
+    subject: SubjectColumn = None,
     fix: Fixed = None,
     covariance: Covariance = None,
     method: Method = "auto",
@@ -156,8 +167,10 @@ def fit(
     from unmix.read_table import read_table
     from unmix.terminal import say, terminal
 
-    x = read_table(data, names_in(columns), id, text=catalogue.takes_text(plan))
-    x, plan = known(data, x, plan, names_in(names, "--names"), labels, fix)
+    kinds = catalogue.cells_taken(plan)
+    x = read_table(data, names_in(columns), id, **kinds)
+    by_row = {"labels": labels, "weights": weights, "group": group, "subject": subject}
+    x, plan = known(data, x, plan, names_in(names, "--names"), by_row, fix)
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "
@@ -171,8 +184,9 @@ def fit(
     )
     for name, reason in x.attrs["left_out"].items():
         say(console, f"left out {printable(name)}: {reason}")
-    if told := catalogue.families_of_columns(x, plan):
-        say(console, told)
+    for told in (catalogue.families_of_columns(x, plan), catalogue.missing_cells(x)):
+        if told:
+            say(console, told)
     for sentence in catalogue.doubts_that_apply(x, plan):
         say(console, f"Warning: {sentence}", "yellow")
     from unmix.told import analyse_aloud

@@ -1,13 +1,14 @@
 """What is known beforehand, as the command line says it: names, labels in a column, parameters."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unmix.catalogue import argument_of, require_taken
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 
@@ -21,6 +22,15 @@ Names = Annotated[str | None, typer.Option(help="Names of the components, with c
 LabelColumn = Annotated[
     str | None,
     typer.Option(help="A column that says which component a row is of; empty where unknown."),
+]
+WeightColumn = Annotated[
+    str | None, typer.Option(help="A column that says how much each row counts, 0 or more.")
+]
+GroupColumn = Annotated[
+    str | None, typer.Option(help="A column of groups, for models that have them.")
+]
+SubjectColumn = Annotated[
+    str | None, typer.Option(help="A column of subjects, all of whose rows share a component.")
 ]
 Fixed = Annotated[
     list[str] | None,
@@ -63,10 +73,10 @@ def known(
     x: "pd.DataFrame",
     plan: "Plan",
     names: Sequence[str] | None,
-    labels: str | None,
+    columns: Mapping[str, str | None],
     fix: Sequence[str] | None,
 ) -> "tuple[pd.DataFrame, Plan]":
-    """The rows without the column of labels, and the plan with further arguments of the model.
+    """The rows without columns that are no features, and the plan with what these say.
 
     Parameters
     ----------
@@ -74,14 +84,20 @@ def known(
         The file, and the rows read from it.
     plan
         What was asked for beside.
-    names, labels, fix
-        Names of the components, the column, and what ``--fix`` was given.
+    names
+        Of the components.
+    columns
+        By option, the column that it names; None where it was not given.
+    fix
+        What ``--fix`` was given.
 
     Raises
     ------
     UnmixError
-        If names are not K, or there is no such column.
+        If names are not K, there is no such column, or the model does not take the option.
     """
+    given = {option: name for option, name in columns.items() if name is not None}
+    require_taken(plan, [*given, *(["names"] if names else []), *(["fix"] if fix else [])])
     if names is not None and len(names) != plan.components:
         raise UnmixError(
             f"--names has {len(names)} names and -k is {plan.components}: name every component"
@@ -89,23 +105,44 @@ def known(
     found: dict[str, Any] = {} if names is None else {"components": list(names)}
     if fix:
         found["fixed"] = fixed_values(fix)
-    if labels is None:
-        return x, replace(plan, known=found)
-    cells = read_column(path, labels, str(x.attrs["encoding"]))
-    if len(cells) != len(x):
-        raise UnmixError(f"column {printable(labels)} does not have a cell for each row")
-    found["labels"] = cells
+    for option, column in given.items():
+        cells = read_column(path, column, str(x.attrs["encoding"]))
+        if len(cells) != len(x):
+            raise UnmixError(f"column {printable(column)} does not have a cell for each row")
+        found[argument_of(plan, option)] = _weights(cells, column) if option == "weights" else cells
+        x = _without(x, column)
+    return x, replace(plan, known=found)
+
+
+def _without(x: "pd.DataFrame", column: str) -> "pd.DataFrame":
+    """The rows without a column, and without what was said of it."""
     attrs = dict(x.attrs)
-    if labels in x.columns:
-        x = x.drop(columns=labels)
+    if column in x.columns:
+        x = x.drop(columns=column)
         if not x.shape[1]:
-            raise UnmixError(f"column {printable(labels)} is the only one of numbers")
-    left_out = {c: why for c, why in attrs["left_out"].items() if c != labels}
+            raise UnmixError(f"column {printable(column)} is the only one of numbers")
+    left_out = {c: why for c, why in attrs["left_out"].items() if c != column}
     doubts = [
-        said for said in attrs["doubts"] if not said.startswith(f"column {printable(labels)} ")
+        said for said in attrs["doubts"] if not said.startswith(f"column {printable(column)} ")
     ]
     x.attrs = {**attrs, "left_out": left_out, "doubts": doubts}
-    return x, replace(plan, known=found)
+    return x
+
+
+def _weights(cells: "NDArray", column: str) -> "NDArray":
+    """Cells as numbers."""
+    try:
+        return cells.astype(float)
+    except ValueError:
+        for i, cell in enumerate(cells):
+            try:
+                float(cell)
+            except ValueError:
+                raise UnmixError(
+                    f"column {printable(column)} holds {printable(cell)} in row {i + 1}, which is "
+                    "no weight: give every row a number of 0 or more"
+                ) from None
+        raise
 
 
 def read_column(path: Path, name: str, encoding: str) -> "NDArray":

@@ -74,11 +74,12 @@ class _Column:
         """What all rows hold."""
         return np.concatenate(self.chunks)
 
-    def refuse(self, where: str) -> None:
-        """Raise for the first cell that is not a finite number, if there is one."""
-        if not self.first:
+    def refuse(self, where: str, *, missing: bool = False) -> None:
+        """Raise for the first cell that is not a finite number, or ``missing`` where it may be."""
+        wrong = {k: at for k, at in self.first.items() if not (missing and k == "missing")}
+        if not wrong:
             return
-        kind, (line, cell) = min(self.first.items(), key=lambda item: item[1][0])
+        kind, (line, cell) = min(wrong.items(), key=lambda item: item[1][0])
         at = f"on line {line} of {where}"
         n = self.n_other[kind]
         more = f" ({n} such cells in all)" if n > 1 else ""
@@ -118,6 +119,8 @@ def read_csv(
     named: list[str] | None,
     id: str | None,
     kind: "type[_Column]" = _Column,
+    *,
+    missing: bool = False,
 ) -> pd.DataFrame:
     """The columns named, or all that ``kind`` can read; `head` is how the file begins.
 
@@ -149,7 +152,7 @@ def read_csv(
         if named is None and column.is_text:
             left_out[column.name] = "text" if column.n_other.get("text") else "no values"
         else:
-            column.refuse(where)
+            column.refuse(where, missing=missing)
             used.append(column)
     if not used:
         raise nothing_left(header, where)

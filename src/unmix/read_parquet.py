@@ -15,7 +15,9 @@ from unmix.table_columns import choose, finish, nothing_left, row_names, tidy
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
-def read_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.DataFrame:
+def read_parquet(
+    path: Path, named: list[str] | None, id: str | None, *, missing: bool = False
+) -> pd.DataFrame:
     """The columns named, or all of numbers. See `read_table`; rows are counted from 1."""
     where = printable(path.name, 80)
     try:
@@ -44,7 +46,7 @@ def read_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.Data
                 "choose other columns with --columns"
             )
         numbers = column.cast(pa.float64(), safe=False).to_numpy()  # null becomes NaN
-        bad = np.flatnonzero(~np.isfinite(numbers))
+        bad = np.flatnonzero(np.isinf(numbers) if missing else ~np.isfinite(numbers))
         if len(bad):
             what = "is infinite" if np.isinf(numbers[bad[0]]) else "has no value"
             more = f" ({len(bad)} such cells in all)" if len(bad) > 1 else ""

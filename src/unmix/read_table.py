@@ -25,6 +25,7 @@ def read_table(
     *,
     new: bool = False,
     text: bool = False,
+    missing: bool = False,
 ) -> pd.DataFrame:
     """Read the columns of a file that hold numbers, or all of them.
 
@@ -44,12 +45,14 @@ def read_table(
     text
         Whether columns may hold text and truth values as well (`unmix.read_typed`), and whole
         numbers stay what they are.
+    missing
+        Whether a cell of a column of numbers may be missing; it is NaN then.
 
     Returns
     -------
     pandas.DataFrame
-        float64 unless ``text``, (obs, column), all finite; the index is the id column or
-        0, …, N−1.
+        float64 unless ``text``, (obs, column), all finite or ``missing``; the index is the id
+        column or 0, …, N−1.
         ``attrs["left_out"]`` maps the columns left out to the reason, ``attrs["encoding"]`` is how
         the text was read ("" for Parquet), ``attrs["doubts"]`` has a sentence for each column that
         nobody named and that looks like no measurement.
@@ -79,13 +82,16 @@ def read_table(
             from unmix.read_parquet import read_parquet
             from unmix.read_typed import typed_parquet
 
-            frame = (typed_parquet if text else read_parquet)(path, named, id)
+            if text:
+                frame = typed_parquet(path, named, id)
+            else:
+                frame = read_parquet(path, named, id, missing=missing)
         elif text:
             from unmix.read_typed import TypedColumn
 
             frame = read_csv(path, head, named, id, TypedColumn)
         else:
-            frame = read_csv(path, head, named, id)
+            frame = read_csv(path, head, named, id, missing=missing)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnmixError(f"cannot read {printable(path, 200)}: {reason}") from error

@@ -48,13 +48,13 @@ class TypedColumn(_Column):
         """Whether it holds nothing at all."""
         return set(self.n_other) == {"missing"} and not self.n_numbers
 
-    def refuse(self, where: str) -> None:
+    def refuse(self, where: str, *, missing: bool = False) -> None:
         """Raise for a missing or infinite cell, and for a few texts among many numbers."""
         if self.n_other.get("text", 0) * MOSTLY > self.n_numbers:
             self.first.pop("text", None)
             if "infinite" in self.first and self.n_other.get("text"):
                 self.first.pop("infinite")  # a word among words
-        super().refuse(where)
+        super().refuse(where, missing=missing)
 
     def values(self) -> NDArray:
         """Whole numbers, numbers, truth values or text."""

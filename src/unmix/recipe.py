@@ -6,13 +6,15 @@ A saved fit carries this, so that its model can be built again from the saved ro
 import json
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+
+from unmix.derive.row_weights import weights_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +113,10 @@ def remember(
 
 def recipe_of(model: pm.Model) -> Recipe:
     """How a model was made; with an empty name for one of the user's own."""
-    return _recipes.get(model, Recipe())
+    recipe, weights = _recipes.get(model, Recipe()), weights_of(model)
+    if recipe.name and weights is not None:
+        return replace(recipe, by_row={**recipe.by_row, "weights": weights})
+    return recipe
 
 
 def title_of(model: pm.Model, variable: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 import pymc as pm
 import xarray as xr
 
+from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 from unmix.recipe import BY_ROW, TABLE
@@ -54,7 +55,8 @@ def load_model(tree: xr.DataTree) -> pm.Model:
             for key, value in arguments.items()
         }
         arguments |= _by_row(tree)
-        return CATALOGUE[name](_rows(tree), **arguments)
+        weights = arguments.pop("weights", None)  # every model takes these
+        return weigh(CATALOGUE[name](_rows(tree), **arguments), weights)
     except UnmixError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:

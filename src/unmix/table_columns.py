@@ -75,7 +75,7 @@ def doubts(frame: pd.DataFrame) -> list[str]:
     """
     found = []
     for column, values in frame.items():
-        x = values.to_numpy()
+        x = values.dropna().to_numpy()
         if len(x) < 3:
             continue
         shown, different = printable(column), np.unique(x)
