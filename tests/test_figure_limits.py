@@ -6,10 +6,12 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
 
 import unmix
 from unmix.show import colours, fitted_components, rootogram_figure, uncertainty
 from unmix.show.limits import far_rows, limits, placed, to_draw, view, words
+from unmix.show.rows_drawn import emptiest_corner
 
 FAR = 1e6
 NEAR = np.random.default_rng(0).normal(size=(150, 3)) * [1.0, 10.0, 0.1]
@@ -142,3 +144,16 @@ def test_ticks_of_roots_are_round_and_have_room(top):
     assert ticks[-1] <= 1.1 * top
     room = np.diff(np.sqrt(ticks)) / np.sqrt(1.1 * top)
     assert room.min() >= 1 / 8
+
+
+@pytest.mark.parametrize("corner", ["upper left", "upper right", "lower right", "lower left"])
+def test_a_legend_stands_where_it_hides_no_row(corner):
+    axes = Figure().subplots()
+    axes.set_xlim(-10, 10)
+    axes.set_ylim(0, 1)
+    everywhere = np.random.default_rng(0).random((400, 2)) * [20, 1] - [10, 0]
+    x, y = everywhere[:, 0], everywhere[:, 1]
+    top, left = corner.startswith("upper"), corner.endswith("left")
+    hidden = ((y > 0.8) if top else (y < 0.2)) & ((x < -2) if left else (x > 2))
+    assert hidden.any()
+    assert emptiest_corner(axes, x[~hidden], y[~hidden], 2) == corner

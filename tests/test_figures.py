@@ -215,6 +215,9 @@ def test_contours_are_at_one_and_two_standard_deviations():
             assert np.abs(far - radius).max() < 0.03
     shown = np.concatenate(points(axes))
     assert {tuple(p) for p in shown} == {tuple(p) for p in frame.to_numpy()}
+    figure.draw_without_rendering()
+    box = axes.get_legend().get_window_extent()
+    assert not any(box.contains(*p) for p in axes.transData.transform(shown))  # a corner is empty
 
 
 def _cholesky(correlation):

@@ -12,7 +12,7 @@ from unmix.show import colours
 from unmix.show.canvas import blank, say, tidy
 from unmix.show.density import averaged_words, try_densities
 from unmix.show.limits import MOST_FAR, far_rows, placed, to_draw, view, words
-from unmix.show.rows_drawn import HOW_ROWS, draw_rows, handles
+from unmix.show.rows_drawn import HOW_ROWS, draw_rows, emptiest_corner, handles
 
 Array = NDArray[np.float64]
 
@@ -64,7 +64,10 @@ def plane_figure(
     axes.set_ylabel(features[1])
     title = f"{features[1]} and {features[0]}: data and fitted components"
     say(axes, title, f"{more}\n{warning}", columns=92)
-    axes.legend(handles=handles(labels, lines=found is not None), fontsize=10, framealpha=0.8)
+    axes.legend(
+        handles=handles(labels, lines=found is not None), fontsize=10, framealpha=0.8,
+        loc=emptiest_corner(axes, x, y, len(labels)),
+    )  # fmt: skip
     tidy(axes)
     return figure
 

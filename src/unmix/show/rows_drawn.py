@@ -1,6 +1,6 @@
 """Rows as every figure of components takes and draws them: mixed colours, markers, legend."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from unmix.show import colours
 from unmix.show.canvas import text
 
 Array = NDArray[np.float64]
+Corner = Literal["upper left", "upper right", "lower right", "lower left"]
 
 MOST_POINTS = 5000  # beyond, markers hide each other
 HOW_ROWS = "Rows are shaded by responsibility; their marker is the most likely component."
@@ -62,6 +63,21 @@ def handles(labels: list[str], *, lines: bool) -> list[Line2D]:
         )
         for k, label in enumerate(labels)
     ]
+
+
+def emptiest_corner(axes: Axes, x: Array, y: Array, entries: int) -> Corner:
+    """Where a legend of so many entries hides the fewest rows."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    across, up = (x - left) / (right - left), (y - bottom) / (top - bottom)
+    wide, high = 0.36, min(0.06 * entries + 0.05, 0.5)  # of the axes
+    sides = across < wide, across > 1 - wide
+    hidden: dict[Corner, int] = {
+        "upper left": int((sides[0] & (up > 1 - high)).sum()),
+        "upper right": int((sides[1] & (up > 1 - high)).sum()),
+        "lower right": int((sides[1] & (up < high)).sum()),
+        "lower left": int((sides[0] & (up < high)).sum()),
+    }
+    return min(hidden, key=lambda corner: hidden[corner])
 
 
 def responsibilities_of(given: Any) -> tuple[Array, list[str]]:

@@ -32,7 +32,13 @@ from unmix.show.line_figure import line_grid
 from unmix.show.pairs_figure import MARGIN, MOST_FEATURES, grid_of_pairs, head
 from unmix.show.plane_figure import DRAWS as PLANE_DRAWS
 from unmix.show.plane_figure import plane_grid
-from unmix.show.rows_drawn import edges, handles, label_warning, responsibilities_of
+from unmix.show.rows_drawn import (
+    edges,
+    emptiest_corner,
+    handles,
+    label_warning,
+    responsibilities_of,
+)
 
 Array = NDArray[np.float64]
 
@@ -197,7 +203,10 @@ def _plane(
     axes.set_ylim(up[0], up[-1])
     axes.set_xlabel(features[0])
     axes.set_ylabel(features[1])
-    axes.legend(handles=handles(labels, lines=False), fontsize=10, framealpha=0.8)
+    axes.legend(
+        handles=handles(labels, lines=False), fontsize=10, framealpha=0.8,
+        loc=emptiest_corner(axes, x[some], y[some], k),
+    )  # fmt: skip
     averaged = f" averaged over {found.draws} draws" if found.draws is not None else ""
     say(
         axes,
