@@ -40,8 +40,9 @@ def read(error: Any, rows: NDArray, features: int) -> NDArray:
         For another shape, cells that are negative or not finite, or covariances that are none; the
         rows are named.
     """
+    given = by_row("error", error, rows)
     try:
-        s = by_row("error", error, rows).astype(np.float64)
+        s = given.astype(np.float64)
     except (TypeError, ValueError):
         raise UnmixError("error holds cells that are no numbers: convert or fill them") from None
     if s.ndim > 1 and s.shape[1:] == (1,) * (s.ndim - 1) and features == 1:
