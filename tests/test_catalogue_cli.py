@@ -129,6 +129,7 @@ def test_a_fit_by_em(run, table, tmp_path, model, columns, shown):
     for words in shown:
         assert words in printed
     assert "two values only" not in printed
+    assert "kind='posterior'" not in printed  # which the command does not have
     tree = io.load_tree(tmp_path / "out" / "em.nc")
     again = unmix.responsibilities(io.load_model(tree), io.fit_in(tree))
     written = pd.read_csv(tmp_path / "out" / "assignments.csv")
