@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from unmix.arguments import one_of
+from unmix.arguments import one_of, said
+from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
 
@@ -92,6 +93,8 @@ def student_t(
     centre = (low + high) / 2 if centre is None else centre
     spread = positive("spread", high - low if spread is None else spread)
     scale = positive("scale", values.std(axis=0) if scale is None else scale)
+    if np.shape(nu) != (2,):
+        raise UnmixError(f"nu is {said(nu)}: give the shape and the rate of its Gamma prior")
     shape, rate = positive("nu", nu)
     arguments = {
         "components": components,

@@ -69,6 +69,7 @@ COUNTING = [models.poisson, models.negative_binomial]
         (2.5, "column 'visits' is 2.5 in row r2, and counts are whole numbers"),
         (np.nan, "column 'visits' is nan in row r2"),
         ("many", "column 'visits' holds 'many' in row 2"),
+        (1e300, r"column 'visits' is 1e\+300 in row r2, and whole numbers differ"),
     ],
 )
 def test_what_is_no_count_is_refused(model, value, words):
@@ -109,6 +110,11 @@ def test_more_components_than_rows_are_refused(model):
 def test_components_are_a_number_or_different_names(components, words):
     with pytest.raises(unmix.UnmixError, match=words):
         models.poisson(COUNTS, components)
+
+
+def test_the_prior_of_nu_is_two_numbers():
+    with pytest.raises(unmix.UnmixError, match="nu is 4: give the shape and the rate"):
+        models.student_t([1.0, 2.0, 4.0], nu=4)
 
 
 def test_components_by_name():

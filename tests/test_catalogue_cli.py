@@ -91,13 +91,13 @@ def test_a_column_may_hold_the_sign_of_equality():
     ("model", "columns", "words"),
     [
         ("poisson", "age (y)", "counts are whole numbers"),
-        ("poisson", "smokes", "column 'smokes' holds 'yes' on line 2"),
+        ("poisson", "smokes", "column 'smokes' holds '"),
         ("latent_class", "age (y)", "which is no level"),
     ],
 )
 def test_columns_that_the_model_does_not_take(run, table, model, columns, words):
     done = run("fit", "data.csv", "-k", "2", "--model", model, "--columns", columns)
-    assert words in refused(done).replace("'no' on line 2", "'yes' on line 2")
+    assert words in refused(done)
 
 
 def test_an_unknown_family_of_a_column(run, table):
@@ -129,6 +129,7 @@ def test_a_fit_by_em(run, table, tmp_path, model, columns, shown):
     for words in shown:
         assert words in printed
     assert "two values only" not in printed
+    assert "kind='posterior'" not in printed  # which the command does not have
     tree = io.load_tree(tmp_path / "out" / "em.nc")
     again = unmix.responsibilities(io.load_model(tree), io.fit_in(tree))
     written = pd.read_csv(tmp_path / "out" / "assignments.csv")
@@ -139,9 +140,8 @@ def test_a_fit_by_em(run, table, tmp_path, model, columns, shown):
     explained = run("explain", "out/em.nc", "--obs", "p3")
     assert explained.exit_code == 0
     first = columns.split(",")[0]
-    assert f"{first} = {table[first][3]}" in explained.stdout or f"= {table[first][3]}" in (
-        explained.stdout
-    )
+    name = {"latent_class": first, "mixed": first, "poisson": "x"}[model]
+    assert f"{name} = {table[first][3]}" in explained.stdout
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from unmix.errors import UnmixError
 from unmix.rows import Rows, as_rows
 
+LARGEST = 2**53
+
 
 def as_counts(x: Any, *, name: str = "x") -> Rows:
     """Rows of counts, as whole numbers.
@@ -30,6 +32,11 @@ def as_counts(x: Any, *, name: str = "x") -> Rows:
         rows,
         lambda v: v != np.floor(v),
         "counts are whole numbers: correct the cell, or take a model for measurements",
+    )
+    _require(
+        rows,
+        lambda v: v > LARGEST,
+        "whole numbers differ from their neighbours up to 2^53 only: take a model for measurements",
     )
     return replace(rows, values=rows.values.astype(np.int64))
 

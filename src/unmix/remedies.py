@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from unmix.infer.status import ADVICE, Status
+from unmix.infer.status import ADVICE, OFF_THE_EDGE, Status
 
 # Ends at which there is no maximum, so that the parameters mean nothing.
 WITHOUT_MAXIMUM = ("collapsed", "emptied", "not monotone", "failed")
@@ -41,4 +41,5 @@ def for_command_line(fit: Any) -> Any:
     detail = found.advice.removeprefix(ADVICE.get(found.name, ""))
     advice = REMEDIES.get(found.name, found.advice.removesuffix(detail))
     detail = detail.replace("raise starts", "try another --seed")
+    detail = detail.replace(OFF_THE_EDGE, "draws (--method auto) keep off it")
     return replace(fit, status=Status(found.name, advice + detail))

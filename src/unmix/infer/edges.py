@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pymc.logprob.transforms import LogOddsTransform, LogTransform, SimplexTransform
 
 from unmix.infer.objective import Objective, Theta
+from unmix.infer.status import OFF_THE_EDGE
 
 # A probability nearer to 0 or 1 than this is shown as 0 or 1 in any table.
 NEAR = 1e-6
@@ -61,8 +62,7 @@ def _probabilities(objective: Objective, theta: Theta) -> list[str]:
             found.append(
                 f"{n} of the {at.size} probabilities in {name!r} "
                 f"{'has' if n == 1 else 'have'} an entry that is 0 or 1, the edge of what is "
-                "possible, where a standard error means nothing: kind='posterior' with a prior "
-                "that is zero there keeps them off it"
+                f"possible, where a standard error means nothing: {OFF_THE_EDGE}"
             )
     return found
 

@@ -20,6 +20,8 @@ ADVICE = {
     ),
     "failed": "the objective could not be evaluated from this start",
 }
+# Against probabilities on the edge of what is possible.
+OFF_THE_EDGE = "kind='posterior' with a prior that is zero there keeps them off it"
 
 
 @dataclass(frozen=True)
