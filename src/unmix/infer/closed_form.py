@@ -40,6 +40,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
 from unmix.derive.follow import in_step
+from unmix.derive.present import present_in
 from unmix.infer.missing_normals import missing_normals
 from unmix.infer.objective import Objective
 
@@ -78,7 +79,11 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         if len(z_shape) != 1 or not in_step(index, z_shape):
             continue
         x = np.asarray(derivation.data[derivation.opened.observed[rv.name]].data, dtype=float)
-        missing = missing_normals(objective, rv.name, x)
+        plain = isinstance(rv.owner.op, tuple(_FAMILIES))
+        some_missing = present_in(model, rv.name) is not None
+        missing = None
+        if some_missing or not plain:
+            missing = missing_normals(objective, rv.name, x)
         if missing is not None:
             found.append(ClosedForm(missing.names, missing.step))
         for family, rule in _FAMILIES.items():

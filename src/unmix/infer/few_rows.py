@@ -82,8 +82,11 @@ def said_of(
         over draws where there are draws.
     """
     n_obs = derivation.n_obs
+    # A component that the declaration tells apart, noise above all, may be meant for few rows.
+    alike = [k for block in derivation.components.symmetry if len(block) > 1 for k in block]
     few = np.flatnonzero((n > 0) & (n <= most_rows(n_obs) + 1))
-    if not len(few) or derivation.n_components < 2:
+    few = few[np.isin(few, alike)]
+    if not len(few):
         return ()
     parts = []
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-r"""The M-step of normals of which some cells are missing.
+r"""The M-step of normals of which some cells are missing, or beside which there is noise.
 
 Rows that lack the same cells form a pattern with observed columns o and missing ones m. Given its
 component, what is expected of a row's missing cells is their regression on the observed ones,
@@ -14,6 +14,7 @@ is needed: each feature has its weighted mean and variance over the rows that ha
 That a model is of this kind is measured: its table is the one that these formulas give.
 """
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -70,7 +71,8 @@ class MissingNormals:
         return out
 
     def step(self, theta: Theta, r: NDArray) -> Theta:
-        """New values from responsibilities (obs, component)."""
+        """New values from responsibilities (obs, component), the normals' first."""
+        r = r[:, : len(theta[self.mu])]
         if self.corr is None:
             return self._independent(theta, r)
         mu, covariance = self._flat(theta)
@@ -136,32 +138,61 @@ class MissingNormals:
 
 
 def missing_normals(objective: Objective, name: str, x: NDArray) -> MissingNormals | None:
-    """The M-step of an observed variable with missing cells; None where it is another model."""
+    """The M-step of normals with missing cells, or with noise; None where it is another model."""
     derivation = objective.derivation
-    present = present_in(derivation.model, name)
-    if present is None or set(derivation.opened.assignment_terms) != {name}:
+    opened, k = derivation.opened, derivation.n_components
+    others = set(opened.assignment_terms) - {name}
+    if name not in opened.assignment_terms or not others <= set(opened.label_terms):
         return None
-    rows, there = x.reshape(len(x), -1), present.reshape(len(x), -1)
-    k, d = derivation.n_components, rows.shape[1]
-    shapes, model = derivation.shapes, derivation.model
-    kinds: dict[str, list[str]] = {"mu": [], "sigma": [], "corr": []}
-    for parameter in objective.free:
-        transform = model.rvs_to_transforms.get(model[parameter])
-        if shapes[parameter] in ((k, d), (k,) if d == 1 else (k, d)):
-            kind = "mu" if transform is None else "sigma"
-            if transform is None or isinstance(transform, LogTransform):
-                kinds[kind].append(parameter)
-        elif shapes[parameter] == (k, d, d) and isinstance(transform, CholeskyCorrTransform):
-            kinds["corr"].append(parameter)
-    theta = derivation.space.jittered(np.random.default_rng(20261129))
-    stacked = {n: np.asarray(v)[None] for n, v in theta.items()}
-    right = derivation.log_terms(stacked)[1][0]
-    for mu, sigma, corr in product(kinds["mu"], kinds["sigma"], kinds["corr"] or [None]):  # type: ignore[list-item]
-        found = MissingNormals(rows, there, mu, sigma, corr)
-        try:
-            same = np.allclose(found.log_density(theta), right, rtol=1e-8, atol=1e-8)
-        except np.linalg.LinAlgError:
-            continue
-        if same:
+    present = present_in(derivation.model, name)
+    rows = x.reshape(len(x), -1)
+    there = np.ones(rows.shape, bool) if present is None else present.reshape(len(x), -1)
+    known = 0.0 if derivation.known is None else derivation.known
+    rng = np.random.default_rng(20261129)
+    points = [derivation.space.jittered(rng) for _ in range(2)]
+    with np.errstate(invalid="ignore"):
+        tables = [
+            derivation.log_terms({n: np.asarray(v)[None] for n, v in theta.items()})[1][0] - known
+            for theta in points
+        ]
+    # The last component may be noise, whose density no parameter enters.
+    noise = k > 1 and np.array_equal(tables[0][:, -1], tables[1][:, -1], equal_nan=True)
+    normals = k - int(noise)
+    for names in _candidates(objective, normals, rows.shape[1]):
+        found = MissingNormals(rows, there, *names)
+        if all(
+            _same(found, theta, table[:, :normals])
+            for theta, table in zip(points, tables, strict=True)
+        ):
             return found
     return None
+
+
+def _same(found: MissingNormals, theta: Theta, table: NDArray) -> bool:
+    """Whether the formulas give the table, wherever labels leave it finite."""
+    try:
+        ours = found.log_density(theta)
+    except np.linalg.LinAlgError:
+        return False
+    finite = np.isfinite(table)
+    return bool(finite.any()) and np.allclose(ours[finite], table[finite], rtol=1e-8, atol=1e-8)
+
+
+def _candidates(objective: Objective, k: int, d: int) -> Iterator[tuple[str, str, str | None]]:
+    """Free parameters that may be means, scales and correlations of k normals of d features."""
+    shapes, model = objective.derivation.shapes, objective.derivation.model
+    means: list[str] = []
+    scales: list[str] = []
+    correlations: list[str | None] = []
+    for name in objective.free:
+        transform = model.rvs_to_transforms.get(model[name])
+        if shapes[name] == (k, d) or (d == 1 and shapes[name] == (k,)):
+            if transform is None:
+                means.append(name)
+            elif isinstance(transform, LogTransform):
+                scales.append(name)
+        elif shapes[name] == (k, d, d) and isinstance(transform, CholeskyCorrTransform):
+            correlations.append(name)
+    for mu, sigma in product(means, scales):
+        for corr in correlations or [None]:
+            yield mu, sigma, corr
