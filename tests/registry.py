@@ -701,7 +701,14 @@ def means_per_group():
     return model
 
 
-@case(2, 15, {"w": 1, "rate": 0}, road="the weights of 'z' depend on the row", kinds=4)
+@case(
+    2,
+    15,
+    {"w0": 0, "w": 1, "rate": 0},
+    em_left_out=("c", "w0"),
+    road="the weights of 'z' depend on the row",
+    kinds=4,
+)
 def counts_in_groups_of_unequal_size():
     group = np.array([2] + [0] * 4 + [3] * 4 + [1] * 3 + [0] * 3)
     with pm.Model() as model:
@@ -908,12 +915,21 @@ def catalogue_hierarchical():
     return unmix.models.hierarchical(_line())
 
 
-@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "c"), road=_BY_GROUP)
+@case(
+    2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "c"), road=_BY_GROUP, kinds=3
+)
 def catalogue_grouped_weights():
     return unmix.models.grouped_weights(_line(), _IN_GROUPS)
 
 
-@case(2, 12, {"w0": 0, "w": 1, "mu": 0, "sigma": 0}, em_left_out=("w0", "tau"), road=_BY_GROUP)
+@case(
+    2,
+    12,
+    {"w0": 0, "w": 1, "mu": 0, "sigma": 0},
+    em_left_out=("w0", "tau"),
+    road=_BY_GROUP,
+    kinds=3,
+)
 def catalogue_grouped_weights_by_logistic_normal():
     return unmix.models.grouped_weights(_line(), _IN_GROUPS, pooling="logistic-normal")
 
@@ -927,6 +943,7 @@ def catalogue_grouped_weights_by_logistic_normal():
     em=False,
     em_left_out=("mu", "between"),
     road="the parameters of 'x' depend on the row",
+    kinds=3,
 )
 def catalogue_varying_means():
     return unmix.models.varying_means(_line(), _IN_GROUPS)
@@ -939,6 +956,7 @@ def catalogue_varying_means():
     em=False,
     em_left_out=("mu", "between", "between_regions", "mu_region"),
     road="the parameters of 'x' depend on the row",
+    kinds=3,
 )
 def catalogue_varying_means_within_regions():
     regions = np.where(_IN_GROUPS == "c", "south", "north")

@@ -50,6 +50,7 @@ FUNCTIONS = {
     "sample",
     "save",
     "summary",
+    "weigh",
 }
 CLASSES = {
     "Derivation",
@@ -60,7 +61,7 @@ CLASSES = {
     "UnmixError",
     "UnmixWarning",
 }
-MODULES = {"datasets", "models"}
+MODULES = {"datasets", "io", "models", "show"}
 
 
 def in_new_process(code: str) -> str:

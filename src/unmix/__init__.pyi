@@ -1,9 +1,11 @@
 # The public names, by hand: read by type checkers, and by lazy_loader in __init__.py.
 from . import datasets as datasets
+from . import io as io
 
 # In a source checkout it is the folder models/, which mypy cannot see as part of unmix; in an
 # installed unmix it can.
 from . import models as models  # type: ignore[attr-defined, unused-ignore]
+from . import show as show
 from .assign import Partition as Partition
 from .assign import Relabelling as Relabelling
 from .assign import Summary as Summary
