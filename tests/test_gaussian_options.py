@@ -13,6 +13,8 @@ from unmix.models.together import spread, subjects
 
 import unmix
 from unmix import io
+from unmix.infer.tree import observed_data
+from unmix.recipe import recipe_of
 
 RNG = np.random.default_rng(20261126)
 N = 24
@@ -398,3 +400,35 @@ def test_errors_that_are_none(error, words):
     with pytest.raises(unmix.UnmixError) as refused:
         gaussian(XY, 2, error=error)
     assert all(word in said(refused) for word in words), said(refused)
+
+
+# -- and back from a file --------------------------------------------------------------------------
+
+OPTIONS = {
+    "names and soft labels": (X, {"components": ["a", "b"], "labels": np.tile([0.5, 2.0], (N, 1))}),
+    "subjects, one known": (
+        X,
+        {"together": np.repeat(["p", "q", "r", "s"], 6), "labels": [1] + [None] * (N - 1)},
+    ),
+    "parameters held": (X, {"components": 3, "fixed": {"mu": [0.0, np.nan, np.nan]}}),
+    "noise and what is shared": (XY, {"noise": True, "equal": ("sigma", "corr")}),
+    "errors": (XY, {"error": np.full((N, 2), 0.3), "covariance": "diagonal"}),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_saved_model_is_built_again(option, tmp_path):
+    x, arguments = OPTIONS[option]
+    model = gaussian(x, **arguments)
+    derivation, recipe = unmix.derive(model), recipe_of(model)
+    observed = observed_data(derivation)
+    tree = xr.DataTree.from_dict({"observed_data": observed, **recipe.groups()})
+    tree.attrs = {"model": recipe.name, "model_arguments": recipe.arguments}
+    tree.to_netcdf(tmp_path / "model.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "model.nc", engine="h5netcdf") as loaded:
+        again = unmix.derive(io.load_model(loaded))
+    assert again.component_labels.tolist() == derivation.component_labels.tolist()
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    stack = {name: value[None] for name, value in theta.items()}
+    for one, other in zip(derivation.log_terms(stack), again.log_terms(stack), strict=True):
+        np.testing.assert_array_equal(one, other)
