@@ -13,6 +13,7 @@ from unmix.models.together import spread, subjects
 
 import unmix
 from unmix import io
+from unmix.infer.starts import find_starts
 from unmix.infer.tree import observed_data
 from unmix.recipe import recipe_of
 
@@ -181,6 +182,24 @@ def test_em_begins_where_labels_allow_and_counts_them(labelled):
     np.testing.assert_allclose(fit.theta["w"], r.mean(axis=0), atol=1e-8)
     again = unmix.em(model, starts=3, rng=2, progress=False)
     np.testing.assert_allclose(again.theta["mu"], fit.theta["mu"], atol=1e-6)
+
+
+def test_starts_are_where_labels_allow(labelled):
+    """And components with labels begin at their rows, so that names are not left to chance."""
+    for number, start in enumerate(find_starts(unmix.derive(labelled), 6, RNG)):
+        np.testing.assert_array_equal(start.r[:4], np.eye(2)[OF[:4]])
+        np.testing.assert_allclose(start.r.sum(axis=1), 1.0, rtol=1e-12)
+        if number % 2 == 0:  # by the nearest of two means, which the labelled rows are
+            means = [X[:4][OF[:4] == k].mean() for k in range(2)]
+            nearest = np.abs(X[:, None] - means).argmin(axis=1)
+            np.testing.assert_array_equal(start.r.argmax(axis=1)[4:], nearest[4:])
+
+
+def test_a_label_is_no_surprise(labelled):
+    """The tail probability of a row is that of its data, whatever is known of its component."""
+    plain = gaussian(pd.Series(X, name="length"), ["low", "high"])
+    tails = [unmix.assignments(m, THETA, rng=1)["tail"].to_numpy() for m in (labelled, plain)]
+    np.testing.assert_array_equal(*tails)
 
 
 # -- rows that belong together ---------------------------------------------------------------------
