@@ -13,6 +13,9 @@ from unmix.models.together import spread, subjects
 
 import unmix
 from unmix import io
+from unmix.infer.starts import find_starts
+from unmix.infer.tree import observed_data
+from unmix.recipe import recipe_of
 
 RNG = np.random.default_rng(20261126)
 N = 24
@@ -179,6 +182,24 @@ def test_em_begins_where_labels_allow_and_counts_them(labelled):
     np.testing.assert_allclose(fit.theta["w"], r.mean(axis=0), atol=1e-8)
     again = unmix.em(model, starts=3, rng=2, progress=False)
     np.testing.assert_allclose(again.theta["mu"], fit.theta["mu"], atol=1e-6)
+
+
+def test_starts_are_where_labels_allow(labelled):
+    """And components with labels begin at their rows, so that names are not left to chance."""
+    for number, start in enumerate(find_starts(unmix.derive(labelled), 6, RNG)):
+        np.testing.assert_array_equal(start.r[:4], np.eye(2)[OF[:4]])
+        np.testing.assert_allclose(start.r.sum(axis=1), 1.0, rtol=1e-12)
+        if number % 2 == 0:  # by the nearest of two means, which the labelled rows are
+            means = [X[:4][OF[:4] == k].mean() for k in range(2)]
+            nearest = np.abs(X[:, None] - means).argmin(axis=1)
+            np.testing.assert_array_equal(start.r.argmax(axis=1)[4:], nearest[4:])
+
+
+def test_a_label_is_no_surprise(labelled):
+    """The tail probability of a row is that of its data, whatever is known of its component."""
+    plain = gaussian(pd.Series(X, name="length"), ["low", "high"])
+    tails = [unmix.assignments(m, THETA, rng=1)["tail"].to_numpy() for m in (labelled, plain)]
+    np.testing.assert_array_equal(*tails)
 
 
 # -- rows that belong together ---------------------------------------------------------------------
@@ -398,3 +419,35 @@ def test_errors_that_are_none(error, words):
     with pytest.raises(unmix.UnmixError) as refused:
         gaussian(XY, 2, error=error)
     assert all(word in said(refused) for word in words), said(refused)
+
+
+# -- and back from a file --------------------------------------------------------------------------
+
+OPTIONS = {
+    "names and soft labels": (X, {"components": ["a", "b"], "labels": np.tile([0.5, 2.0], (N, 1))}),
+    "subjects, one known": (
+        X,
+        {"together": np.repeat(["p", "q", "r", "s"], 6), "labels": [1] + [None] * (N - 1)},
+    ),
+    "parameters held": (X, {"components": 3, "fixed": {"mu": [0.0, np.nan, np.nan]}}),
+    "noise and what is shared": (XY, {"noise": True, "equal": ("sigma", "corr")}),
+    "errors": (XY, {"error": np.full((N, 2), 0.3), "covariance": "diagonal"}),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_saved_model_is_built_again(option, tmp_path):
+    x, arguments = OPTIONS[option]
+    model = gaussian(x, **arguments)
+    derivation, recipe = unmix.derive(model), recipe_of(model)
+    observed = observed_data(derivation)
+    tree = xr.DataTree.from_dict({"observed_data": observed, **recipe.groups()})
+    tree.attrs = {"model": recipe.name, "model_arguments": recipe.arguments}
+    tree.to_netcdf(tmp_path / "model.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "model.nc", engine="h5netcdf") as loaded:
+        again = unmix.derive(io.load_model(loaded))
+    assert again.component_labels.tolist() == derivation.component_labels.tolist()
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    stack = {name: value[None] for name, value in theta.items()}
+    for one, other in zip(derivation.log_terms(stack), again.log_terms(stack), strict=True):
+        np.testing.assert_array_equal(one, other)
