@@ -10,7 +10,7 @@ from unmix.errors import UnmixError
 from unmix.printable import printable
 
 
-def component_names(components: Any) -> Sequence[Any]:
+def component_names(components: Any, rows: int | None = None, what: str = "row") -> Sequence[Any]:
     """Labels of the components: 0, …, K−1 where a number is given, else the names as they are.
 
     Names alone give the components no meaning: they stay exchangeable until something else in the
@@ -20,12 +20,28 @@ def component_names(components: Any) -> Sequence[Any]:
     ----------
     components
         K, or K names, all different.
+    rows
+        How many rows, or whatever has one component each, there are to carry them; None not to
+        look.
+    what
+        What to call such a row.
 
     Raises
     ------
     UnmixError
-        For something that is neither, an empty name, or a name given twice.
+        For something that is neither, an empty name, a name given twice, or more components than
+        rows.
     """
+    names = _names(components)
+    if rows is not None and len(names) > rows:
+        raise UnmixError(
+            f"components is {len(names)} but there are only {rows} {what}s: give at most one "
+            f"component for each {what}"
+        )
+    return names
+
+
+def _names(components: Any) -> Sequence[Any]:
     if isinstance(components, str):
         raise UnmixError(f"components is {said(components)}: give their number, or a list of names")
     if np.ndim(components) == 0 and not isinstance(components, (set, dict)):

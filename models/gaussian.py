@@ -37,6 +37,7 @@ from . import labels as marks  # noqa: TID251
 from .components import component_names, with_noise  # noqa: TID251
 from .held import Held, shared  # noqa: TID251
 from .normals import observe  # noqa: TID251
+from .parts import add_rows  # noqa: TID251
 from .together import subjects  # noqa: TID251
 
 
@@ -113,14 +114,10 @@ def gaussian(
         the rows cannot carry, or an option that does not fit the rows.
     """
     rows = as_rows(x, missing=True)
-    values, names = rows.values, component_names(components)
+    values = rows.values
     who = None if together is None else subjects(together, rows.labels)
     n, what = (len(values), "row") if who is None else (len(who.names), "subject")
-    if len(names) > n:
-        raise UnmixError(
-            f"components is {len(names)} but there are only {n} {what}s: give at most "
-            f"one component for each {what}"
-        )
+    names = component_names(components, n, what)
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
     low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
@@ -134,8 +131,6 @@ def gaussian(
     alike = shared(equal, ("sigma", "corr") if full else ("sigma",))
     held = Held(fixed, ("w", "mu", "sigma", *(["corr"] if full else [])))
 
-    # PyMC keeps labels as Python objects, 40 bytes a row: rows that are only numbered have none.
-    numbered = rows.labels.dtype.kind == "i" and np.array_equal(rows.labels, np.arange(len(values)))
     # Of one feature no variable has the dim; the name is kept for figures.
     coords: dict[str, Any] = {"component": every, "feature": rows.features}
     each = "normal" if noise else "component"  # the dim of what every normal has for itself
@@ -149,7 +144,7 @@ def gaussian(
     alpha = [concentration] * len(every)
 
     with pm.Model(coords=coords) as model:
-        model.add_coord("obs", None if numbered else rows.labels, length=len(values))
+        add_rows(model, rows.labels)
         w = held("w", ("component",), lambda d: pm.Dirichlet("w", alpha, dims=d))
         mu = held("mu", (each, *feature), lambda d: pm.Normal("mu", centre, spread, dims=d))
         sigma = held("sigma", of_sigma, lambda d: pm.Gamma("sigma", 2, 2 / scale, dims=d))

@@ -39,10 +39,11 @@ from unmix.arguments import one_of
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .component_names import component_names  # noqa: TID251
+from .components import component_names  # noqa: TID251
 from .group_names import groups_of  # noqa: TID251
 from .logistic_normal import expected_weights, logistic_normal  # noqa: TID251
-from .normal_rows import add_rows, by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .parts import add_rows  # noqa: TID251
 
 POOLING = ("dirichlet", "logistic-normal", "none")
 
@@ -103,7 +104,7 @@ def grouped_weights(
     k, of_component = len(names), by_feature(rows, "component")
 
     with pm.Model(coords=coordinates(rows, names, group=group.names)) as model:
-        add_rows(model, rows)
+        add_rows(model, rows.labels)
         general: Any = np.full(k, 1 / k)
         if pooling == "none":
             w = pm.Dirichlet("w", [concentration] * k, dims=("group", "component"))
@@ -122,7 +123,7 @@ def grouped_weights(
         z = pm.Categorical("z", weights[group.of_row], dims="obs")
         observe(rows.values, z, mu, sigma, covariance, correlation)
     arguments = {
-        "components": components if isinstance(components, int) else names,
+        "components": components if isinstance(components, int) else list(names),
         "pooling": pooling,
         "known": group.names,
         "covariance": covariance,

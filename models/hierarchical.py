@@ -30,8 +30,9 @@ from unmix.arguments import one_of
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .component_names import component_names  # noqa: TID251
-from .normal_rows import add_rows, by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .components import component_names  # noqa: TID251
+from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .parts import add_rows  # noqa: TID251
 
 
 def hierarchical(
@@ -85,7 +86,7 @@ def hierarchical(
     each, of_component = by_feature(rows), by_feature(rows, "component")
 
     with pm.Model(coords=coordinates(rows, names)) as model:
-        add_rows(model, rows)
+        add_rows(model, rows.labels)
         middle: Any = own.centre
         width: Any = own.spread
         if means == "shrunk":
@@ -98,7 +99,7 @@ def hierarchical(
         z = pm.Categorical("z", w, dims="obs")
         observe(rows.values, z, mu, pm.math.sqrt(variance), covariance, correlation)
     arguments = {
-        "components": components if isinstance(components, int) else names,
+        "components": components if isinstance(components, int) else list(names),
         "means": means,
         "covariance": covariance,
         "concentration": concentration,

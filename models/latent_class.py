@@ -26,7 +26,8 @@ from unmix.levels import Level, as_frame, codes_of, columns_of, items, row_label
 from unmix.recipe import remember
 from unmix.safe_names import safe_names
 
-from .parts import add_rows, component_names, positive  # noqa: TID251  a sibling
+from .components import component_names  # noqa: TID251  a sibling
+from .parts import add_rows, positive  # noqa: TID251
 
 
 def latent_class(

@@ -45,7 +45,8 @@ from .columns import (  # noqa: TID251  a sibling
     require_different,
     values_of,
 )
-from .parts import add_rows, component_names, positive  # noqa: TID251
+from .components import component_names  # noqa: TID251
+from .parts import add_rows, positive  # noqa: TID251
 
 
 def mixed(

@@ -6,6 +6,7 @@
 where Σ_k has the standard deviations sigma_k and the correlations corr_k corr_kᵀ.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from unmix.arguments import one_of
 from unmix.rows import Rows, as_rows
+
+from .normals import observe as observe_normals  # noqa: TID251  ruff takes it for the root name
 
 
 @dataclass(frozen=True)
@@ -44,28 +47,19 @@ def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
     UnmixError
         As `unmix.rows.as_rows`; a column may be constant where the whole scale is given.
     """
-    rows = as_rows(x, constant=all(v is not None for v in given.values()))
+    rows = as_rows(x, missing=True, constant=all(v is not None for v in given.values()))
     values = rows.values
-    low, high = values.min(axis=0), values.max(axis=0)
-    own = {"centre": (low + high) / 2, "spread": high - low, "scale": values.std(axis=0)}
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    own = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values, axis=0)}
     # One row alone has no scale; any will do, as its priors are of no use.
     own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
     chosen = {name: own[name] if given.get(name) is None else given[name] for name in own}
     return rows, Measure(**chosen)
 
 
-def coordinates(rows: Rows, names: list[Any], **more: Any) -> dict[str, Any]:
+def coordinates(rows: Rows, names: Sequence[Any], **more: Any) -> dict[str, Any]:
     """Coordinates of a model of these rows; of one feature only figures use the name."""
     return {"component": names, "feature": rows.features, **more}
-
-
-def add_rows(model: pm.Model, rows: Rows, dim: str = "obs") -> None:
-    """Give the model a dim of rows, with their names unless they are only numbered."""
-    # PyMC keeps labels as Python objects, 40 bytes a row.
-    numbered = rows.labels.dtype.kind == "i" and np.array_equal(
-        rows.labels, np.arange(len(rows.values))
-    )
-    model.add_coord(dim, None if numbered else rows.labels, length=len(rows.values))
 
 
 def by_feature(rows: Rows, *dims: str) -> tuple[str, ...]:
@@ -86,7 +80,7 @@ def observe(
     Parameters
     ----------
     values
-        Rows, (obs,) or (obs, feature).
+        Rows, (obs,) or (obs, feature); NaN where a cell is missing.
     z
         Component of each row.
     mu, sigma
@@ -97,12 +91,10 @@ def observe(
         LKJ shape of its prior.
     """
     one_of("covariance", covariance, ("full", "diagonal"))
-    if values.ndim == 1:
-        pm.Normal("x", mu[z], sigma[z], observed=values, dims="obs")
-    elif covariance == "diagonal":
-        pm.Normal("x", mu[z], sigma[z], observed=values, dims=("obs", "feature"))
-    else:
-        k, d = len(pm.modelcontext(None).coords["component"]), values.shape[1]
+    k, corr = len(pm.modelcontext(None).coords["component"]), None
+    if values.ndim == 2 and covariance == "full":
+        d = values.shape[1]
         corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
-        chol = sigma[..., None] * corr
-        pm.MvNormal("x", mu[z], chol=chol[z], observed=values, dims=("obs", "feature"))
+    observe_normals(
+        values, z, mu, sigma, corr, normals=len(pm.modelcontext(None).coords["component"])
+    )

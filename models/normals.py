@@ -94,3 +94,13 @@ def observe(
         vector_or_noise("x", is_noise, mean, cov, observed=x, there=there, dims=dims)
     else:
         pm.MvNormal("x", mean, cov=cov, observed=x, dims=dims)
+
+
+def observe_cells(x: NDArray, mean: Any, sd: Any, *, dims: Any) -> None:
+    """Declare rows ``x`` whose features are independent, from means and deviations by row."""
+    cells = None if np.isfinite(x).all() else Cells(x)
+    if cells is None:
+        pm.Normal("x", mean, sd, observed=x, dims=dims)
+        return
+    note_present(pm.modelcontext(None), "x", cells.there)
+    pm.Normal("x", cells.mean(mean), cells.scale(sd), observed=cells.filled, dims=dims)

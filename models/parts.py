@@ -1,4 +1,4 @@
-"""What every story of the catalogue begins with: the names of its components and of its rows."""
+"""What every story of the catalogue begins with: the names of its rows, the size of its numbers."""
 
 from typing import Any
 
@@ -6,39 +6,8 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from unmix.arguments import numbers, said, whole
+from unmix.arguments import numbers, said
 from unmix.errors import UnmixError
-
-
-def component_names(components: Any, rows: int) -> list[Any]:
-    """The coordinate of the dim ``component``: 0, …, K−1, or the names that were given.
-
-    Parameters
-    ----------
-    components
-        A number, or a sequence of names.
-    rows
-        How many rows there are to make.
-
-    Raises
-    ------
-    UnmixError
-        If it is neither, two names are the same, or there are more components than rows.
-    """
-    if isinstance(components, list | tuple | np.ndarray) and np.ndim(components) == 1:
-        names: list[Any] = [str(name) for name in components]
-        double = next((name for name in names if names.count(name) > 1), None)
-        if not names or double is not None:
-            wrong = "is empty" if double is None else f"has {said(double)} twice"
-            raise UnmixError(f"components {wrong}: give one name for each component")
-    else:
-        names = list(range(whole("components", components)))
-    if len(names) > rows:
-        raise UnmixError(
-            f"components is {len(names)} but there are only {rows} rows: give at most one "
-            "component for each row"
-        )
-    return names
 
 
 def add_rows(model: pm.Model, labels: NDArray) -> None:

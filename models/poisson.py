@@ -18,7 +18,8 @@ import pymc as pm
 from unmix.counts import as_counts
 from unmix.recipe import remember
 
-from .parts import add_rows, component_names, positive, typical  # noqa: TID251  a sibling
+from .components import component_names  # noqa: TID251  a sibling
+from .parts import add_rows, positive, typical  # noqa: TID251
 
 
 def poisson(

@@ -28,8 +28,9 @@ import pymc as pm
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .component_names import component_names  # noqa: TID251
-from .normal_rows import add_rows, by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .components import component_names  # noqa: TID251
+from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
+from .parts import add_rows  # noqa: TID251
 from .together import subjects as subjects_of  # noqa: TID251
 
 
@@ -80,14 +81,14 @@ def repeated_measures(
     of_component = by_feature(rows, "component")
 
     with pm.Model(coords=coordinates(rows, names, subject=subject.names)) as model:
-        add_rows(model, rows)
+        add_rows(model, rows.labels)
         w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
         mu = pm.Normal("mu", own.centre, own.spread, dims=of_component)
         sigma = pm.Gamma("sigma", 2, 2 / own.scale, dims=of_component)
         z = pm.Categorical("z", w, dims="subject")
         observe(rows.values, z[subject.of_row], mu, sigma, covariance, correlation)
     arguments = {
-        "components": components if isinstance(components, int) else names,
+        "components": components if isinstance(components, int) else list(names),
         "covariance": covariance,
         "concentration": concentration,
         "centre": own.centre,

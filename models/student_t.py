@@ -27,7 +27,8 @@ from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
 
-from .parts import add_rows, component_names, positive  # noqa: TID251  a sibling
+from .components import component_names  # noqa: TID251  a sibling
+from .parts import add_rows, positive  # noqa: TID251
 
 NU = (2.0, 0.1)
 

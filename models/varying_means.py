@@ -40,9 +40,11 @@ from unmix.errors import UnmixError
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .component_names import component_names  # noqa: TID251
+from .components import component_names  # noqa: TID251
 from .group_names import Groups, groups_of, nested  # noqa: TID251
-from .normal_rows import add_rows, by_feature, coordinates, normal_rows  # noqa: TID251
+from .normal_rows import by_feature, coordinates, normal_rows  # noqa: TID251
+from .normals import observe_cells  # noqa: TID251
+from .parts import add_rows  # noqa: TID251
 
 
 def varying_means(
@@ -104,7 +106,7 @@ def varying_means(
         coords["region"] = region.names
 
     with pm.Model(coords=coords) as model:
-        add_rows(model, rows)
+        add_rows(model, rows.labels)
         w = pm.Dirichlet("w", [concentration] * k, dims="component")
         mu = pm.Normal("mu", own.centre, own.spread, dims=of_component)
         between = pm.Gamma("between", 2, 4 / own.scale, dims=each)
@@ -130,9 +132,9 @@ def varying_means(
             variance = pt.stack([0 * between, between**2, far])[depth]
             spread_of = pt.sqrt(sigma[z] ** 2 + variance)
         dims = ("obs",) if rows.values.ndim == 1 else ("obs", "feature")
-        pm.Normal("x", mean, spread_of, observed=rows.values, dims=dims)
+        observe_cells(rows.values, mean, spread_of, dims=dims)
     arguments = {
-        "components": components if isinstance(components, int) else names,
+        "components": components if isinstance(components, int) else list(names),
         "known": group.names,
         "known_regions": None if region is None else region.names[lies_in],
         "concentration": concentration,
