@@ -7,7 +7,7 @@ Elements of ``z`` are numbered in binary, and for each bit the term is evaluated
 where the bit of i is set and z_i = a elsewhere. An entry that follows z_i spells out i, bit by bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ def follow(
     *,
     term: str,
     latent: str,
+    read: Sequence[NDArray[np.integer]] = (),
 ) -> NDArray[np.int64]:
     """Find the element of ``z`` that each entry of a term depends on.
 
@@ -54,6 +55,8 @@ def follow(
         Shape of ``z``.
     term, latent
         Names, for the error.
+    read
+        Rows of ``z`` that the term's graph reads, as in ``z[rows]``.
 
     Returns
     -------
@@ -90,16 +93,29 @@ def follow(
     if unresolved.any():
         # All components agree on these entries (a masked cell, an impossible row): only the
         # layout can say whose they are, and it must agree with every entry that was measured.
-        if guess is None or not np.array_equal(guess[~unresolved], index[~unresolved]):
+        guesses = [guess, *(_along(rows, shape) for rows in read)]
+        fitting = [
+            g for g in guesses
+            if g is not None and np.array_equal(g[~unresolved], index[~unresolved])
+        ]  # fmt: skip
+        if not fitting:
             raise UnmixError(
                 f"unmix cannot tell which element of {latent!r} some entries of {term!r} belong "
                 "to, because every component gives them the same density: give each entry of "
                 f"{term!r} its own element of {latent!r}"
             )
-        index = np.where(unresolved, guess, index)
+        index = np.where(unresolved, fitting[0], index)
     if index.max() >= n:
         raise mixes(term, latent)
     return index
+
+
+def _along(rows: NDArray[np.integer], shape: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """The map "the first axis of the term is that of these rows of z"; None where it cannot be."""
+    if rows.ndim != 1 or shape[:1] != rows.shape:
+        return None
+    trailing = (1,) * (len(shape) - 1)
+    return np.broadcast_to(rows.astype(np.int64).reshape(-1, *trailing), shape)
 
 
 def _closer_to(

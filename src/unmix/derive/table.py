@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
 from pytensor.graph.replace import vectorize_graph
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.by_rows import ByRows, find_rows
@@ -132,7 +134,9 @@ def build_table(
             for i, name in enumerate(terms):
                 full = np.broadcast_to(tables[i], (k, *shapes[i]))
                 names = {"term": name, "latent": opened.latent.name}
-                index[name] = follow(original(i), full, z_shape, **names)
+                index[name] = follow(
+                    original(i), full, z_shape, **names, read=_rows_read(terms[name], opened.z)
+                )
                 _require_gathered(original(i), full, index[name], trials, **names)
                 graph = pt.broadcast_to(expanded[i], (k, *shapes[i]))
                 log_likelihood = log_likelihood + _gather(graph, index[name], z_shape)
@@ -148,6 +152,19 @@ def build_table(
         f"the likelihood of {', '.join(map(repr, terms))} cannot be evaluated at every value of "
         f"{opened.latent.name!r}: {failure}"
     ) from failure
+
+
+def _rows_read(term: Variable, z: Variable) -> list[NDArray]:
+    """Rows of ``z`` that a term reads, as in ``z[rows]`` with rows that are known."""
+    return [
+        np.asarray(v.owner.inputs[1].data)
+        for v in ancestors([term])
+        if v.owner is not None
+        and isinstance(v.owner.op, AdvancedSubtensor)
+        and v.owner.inputs[0] is z
+        and len(v.owner.inputs) == 2
+        and isinstance(v.owner.inputs[1], Constant)
+    ]
 
 
 def _expanded(
