@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from mutants_parts import CELLS, COMPLETIONS
 from scipy.stats import multivariate_normal, norm
 
 import unmix
@@ -166,3 +167,24 @@ def test_missing_comes_in_many_forms(frame):
     for other in shown[1:]:
         for right, value in zip(first, other.values(), strict=True):
             np.testing.assert_array_equal(np.asarray(value.data), right)
+
+
+@pytest.mark.parametrize("mutant", CELLS.values(), ids=CELLS)
+def test_wrong_cells_are_rejected(frame, mutant, monkeypatch):
+    mutant(monkeypatch)
+    model = unmix.models.gaussian(frame, 2, covariance="diagonal")
+    theta = unmix.em(model, starts=1, rng=1).theta
+    total = np.logaddexp.reduce(marginals(frame.to_numpy(), theta), axis=1)
+    found = unmix.bayes_rule(model, theta)["log_marginal"].to_numpy()
+    assert not np.allclose(found, total, atol=1e-6)
+
+
+@pytest.mark.parametrize("mutant", COMPLETIONS.values(), ids=COMPLETIONS)
+def test_wrong_completions_end_elsewhere(frame, fitted, mutant, monkeypatch):
+    model, em = fitted
+    if "corr" not in em.theta:
+        pytest.skip("independent features need no completion")
+    mutant(monkeypatch)
+    wrong = unmix.em(model, start=em, max_iterations=50)
+    # The right maximum is a fixed point of the right step, and of no other.
+    assert np.abs(wrong.theta["sigma"] - em.theta["sigma"]).max() > 0.01

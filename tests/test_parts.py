@@ -6,6 +6,7 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
+from mutants_parts import PARTS
 from registry import CASES, derived
 
 import unmix
@@ -97,3 +98,13 @@ def test_responsibilities_go_the_same_road(derivation):
     np.testing.assert_allclose(
         bayes.normalise(derivation.parts.joint_stack(theta))[1], raw.to_numpy()[0], atol=1e-10
     )
+
+
+@pytest.mark.parametrize("mutant", PARTS.values(), ids=PARTS)
+def test_wrong_parts_are_rejected(mutant, monkeypatch):
+    """The table refuses them when the pass is made."""
+    derivation = replace(derived("weights_per_group"))  # a copy that has made no pass yet
+    assert derivation.parts is not None
+    mutant(monkeypatch)
+    with pytest.raises(unmix.UnmixError, match="the pass in parts gives"):
+        _ = replace(derivation).parts

@@ -3,6 +3,7 @@
 import numpy as np
 import pymc as pm
 import pytest
+from mutants_parts import WEIGHTS
 
 import unmix
 from unmix import io
@@ -134,3 +135,12 @@ def test_weights_taken_away_are_gone(rows):
 def test_wrong_weights_are_one_sentence(rows, weights, sentence):
     with pytest.raises(unmix.UnmixError, match=sentence):
         unmix.models.gaussian(rows[0], 2, weights=weights, **PRIORS)
+
+
+@pytest.mark.parametrize("mutant", WEIGHTS.values(), ids=WEIGHTS)
+def test_wrong_weights_are_rejected(pairs, mutant, monkeypatch):
+    weighted, repeated = pairs["general"]
+    right = unmix.em(repeated, starts=2, rng=1)
+    mutant(monkeypatch)
+    wrong = unmix.em(weighted, starts=2, rng=1)
+    assert abs(wrong.log_likelihood - right.log_likelihood) > 1e-3

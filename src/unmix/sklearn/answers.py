@@ -85,7 +85,7 @@ class Answers:
 
     def _checked(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        return validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan")
 
     def _rule(self, values: NDArray) -> BayesRule:
         return BayesRule(values, self._theta)

@@ -145,7 +145,7 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
         Parameters
         ----------
         X
-            Rows, (obs, feature).
+            Rows, (obs, feature); NaN where a cell is missing, and such a row counts by the others.
         y
             Ignored; with ``labelled=True`` the component of each row, −1 where it is not known.
         sample_weight
@@ -163,8 +163,10 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
         whole("n_init", self.n_init)
         whole("max_iter", self.max_iter)
         not_negative("tol", self.tol)
-        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        rows = as_rows(self._named(values), name="X")
+        values = validate_data(
+            self, X, dtype=np.float64, ensure_min_samples=2, ensure_all_finite="allow-nan"
+        )
+        rows = as_rows(self._named(values), name="X", missing=True)
         if components > len(values):
             raise UnmixError(
                 f"n_components is {components} but there are only n_samples={len(values)} rows: "
@@ -203,8 +205,10 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
             "starts": self.n_init, "max_iterations": self.max_iter, "tolerance": self.tol,
             "floor": self.floor, "rng": self._seed(), "progress": False,
         }  # fmt: skip
-        if given:
-            em = fitting.em_of_model(self.model_, options)
+        missing = bool(np.isnan(values).any())
+        if given or missing:
+            # A floor is for complete rows; without one a collapsed start is set aside by rule.
+            em = fitting.em_of_model(self.model_, options | ({"floor": 0.0} if missing else {}))
         else:
             em = fitting.em_of_rows(values, rows, self.n_components, self.covariance_type, options)
         if em.status.name not in ("converged", "iteration limit", "not monotone"):
@@ -222,7 +226,7 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
             )
         self.em_ = em
         self.converged_, self.n_iter_ = em.converged, len(em.trace)
-        self.lower_bound_ = em.log_likelihood / em.n_obs
+        self.lower_bound_ = em.log_likelihood / em.total_weight
         self._theta = parameters.stacked(em.theta)
 
     def _fit_draws(self) -> None:
@@ -274,4 +278,5 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = bool(self.labelled)
+        tags.input_tags.allow_nan = True
         return tags

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from unmix.derive import Derivation, bayes, derive
 from unmix.errors import UnmixError
+from unmix.infer.missing_normals import MissingNormals
 from unmix.models import gaussian
 from unmix.onepass.chunks import make_chunk
 from unmix.onepass.onepass import OnePass
@@ -74,7 +75,7 @@ class BayesRule:
     Parameters
     ----------
     x
-        Rows (obs, feature).
+        Rows (obs, feature); NaN where a cell is missing.
     theta
         Parameters of the catalogue's model, (sample, …); labels matched where there are several.
     """
@@ -83,16 +84,33 @@ class BayesRule:
         kind = "full" if "corr" in theta else "diag"
         recognised = derived(theta["w"].shape[-1], x.shape[1], kind).recognised
         assert not isinstance(recognised, str)
+        there = np.isfinite(x)
+        self._whole = there.all(axis=1)
         # A copy: kernels read arrays that are writable and lie row by row, of no other kind.
-        self._rows = OnePass(recognised, [make_chunk(np.array(x.T, np.float64, order="C"))])
+        whole = np.array(x[self._whole].T, np.float64, order="C")
+        self._rows = OnePass(recognised, [make_chunk(whole)])
+        corr = "corr" if "corr" in theta else None
+        some = ~self._whole
+        self._others = MissingNormals(x[some], there[some], "mu", "sigma", corr)
+        self._theta, self._n, self._k = theta, len(x), theta["w"].shape[-1]
         self._log_w, self._packed = recognised.pack_stack(theta)
+
+    def _joint(self, s: int) -> NDArray[np.float64]:
+        """Log p(z_i = k, x_i) at one draw, (obs, component)."""
+        out = np.empty((self._n, self._k))
+        if self._whole.any():
+            pieces = self._rows.joint(self._log_w[s], self._packed[s])
+            out[self._whole] = np.concatenate(list(pieces))
+        if not self._whole.all():
+            at = {name: np.asarray(value[s]) for name, value in self._theta.items()}
+            out[~self._whole] = self._log_w[s] + self._others.log_density(at)
+        return out
 
     def log_density(self) -> NDArray[np.float64]:
         """Log p(x_i), averaged over the draws, shape (obs,)."""
-        total = np.full(self._rows.n_obs, -np.inf)
-        for log_w, packed in zip(self._log_w, self._packed, strict=True):
-            at = np.concatenate([bayes.normalise(j)[0] for j in self._rows.joint(log_w, packed)])
-            total = np.logaddexp(total, at)
+        total = np.full(self._n, -np.inf)
+        for s in range(len(self._log_w)):
+            total = np.logaddexp(total, bayes.normalise(self._joint(s))[0])
         return total - np.log(len(self._log_w))
 
     def responsibility(self) -> NDArray[np.float64]:
@@ -103,11 +121,9 @@ class BayesRule:
         UnmixError
             If a row is impossible under every component.
         """
-        total = np.zeros((self._rows.n_obs, self._log_w.shape[1]))
-        for log_w, packed in zip(self._log_w, self._packed, strict=True):
-            total += np.concatenate(
-                [bayes.normalise(j)[1] for j in self._rows.joint(log_w, packed)]
-            )
+        total = np.zeros((self._n, self._k))
+        for s in range(len(self._log_w)):
+            total += bayes.normalise(self._joint(s))[1]
         impossible = np.flatnonzero(np.isnan(total).any(axis=1))
         if len(impossible):
             raise UnmixError(
