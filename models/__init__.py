@@ -3,6 +3,7 @@
 Each file tells one generative story, weights → z_i → x_i, and returns a plain ``pymc.Model``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import pymc as pm
@@ -16,7 +17,7 @@ from .repeated_measures import repeated_measures  # noqa: TID251
 from .varying_means import varying_means  # noqa: TID251
 
 # The one list of catalogue entries: what a saved fit may name, and what `unmix models` prints.
-CATALOGUE = {
+CATALOGUE: dict[str, Callable[..., pm.Model]] = {
     "gaussian": gaussian,
     "grouped_weights": grouped_weights,
     "hierarchical": hierarchical,
