@@ -146,7 +146,7 @@ def _one_feature(
     figure = blank(9, 6)
     grid = figure.add_gridspec(2, len(alone) + 1, height_ratios=[2.2, 1])
     top = figure.add_subplot(grid[0, :])
-    edges = np.linspace(*limits[0], BINS + 1)
+    edges: Any = np.linspace(*limits[0], BINS + 1)
     width = edges[1] - edges[0]
     x = rows[:, 0]
     each = np.stack([np.histogram(d, edges)[0] for d in made[:, :, 0]]) / (made.shape[1] * width)
@@ -186,7 +186,7 @@ def _one_feature(
     return figure
 
 
-def _bins_inside(edges: Array, x: Array) -> Array:
+def _bins_inside(edges: Array, x: Array) -> Any:
     """The data's own bins, finer than those of a prior that is much wider than they are."""
     width = min(edges[1] - edges[0], max(np.ptp(x), 1e-300) / 20)
     return np.arange(x.min(), x.max() + width, width)
