@@ -42,6 +42,7 @@ def main() -> int:
     picture = image.relative_to(page.parent)
     parts = words(em, sampling, str(picture), quick)
     parts += relabel_words(relabel) + partition_words(partition)
+    parts += kinds_words(read(source / "parts.json"))
     page.write_text("\n\n".join(parts) + "\n")
     print("written:", page.relative_to(ROOT), "and", image.relative_to(ROOT))
     return 0
@@ -223,6 +224,25 @@ def partition_words(found: dict[str, Any]) -> list[str]:
         "## Partitions", machine_words(found), TEXT["partition"],
         f"{found['draws']:,} draws of {found['rows']:,} rows, expected loss (CPU seconds):",
         markdown([["", *names], *rows]), missing(found["table"]),
+    ]  # fmt: skip
+
+
+def kinds_words(found: dict[str, Any]) -> list[str]:
+    """The part of the page on rows of several kinds."""
+    if not found:
+        return []
+    roads = ["one pass", "pass in parts", "in parts, by way of responsibilities", "general road"]
+    complete = found["table"]["complete"]["one pass"]
+
+    def cell(seconds: float | None) -> str:
+        return "–" if seconds is None else f"{show(1e3 * seconds)} ({seconds / complete:.2g})"
+
+    rows = [[name, *(cell(f.get(road)) for road in roads)] for name, f in found["table"].items()]
+    return [
+        "## Rows of several kinds", machine_words(found), TEXT["parts"],
+        f"{found['rows']:,} rows of {found['features']} features with full covariances, CPU "
+        "milliseconds (as a multiple of one pass over complete rows):",
+        markdown([["", *roads], *rows]),
     ]  # fmt: skip
 
 

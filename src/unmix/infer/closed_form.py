@@ -4,7 +4,7 @@ A likelihood parameter qualifies when it *is* a free parameter of the model inde
 its first axis (``mu[z]``), with nothing in between, and appears nowhere else in the likelihood.
 With N_k = Σ_i r_ik:
 
-    weights    w_k  = N_k / N
+    weights    w_k  = N_k / N, or of each group its own
     Normal     mu_k = Σ_i r_ik x_i / N_k,   sigma_k² = Σ_i r_ik (x_i − mu_k)² / N_k
     MvNormal   mu_k as above,               Σ_k = Σ_i r_ik (x_i − mu_k)(x_i − mu_k)ᵀ / N_k
     Poisson, Bernoulli                      mean_k = Σ_i r_ik x_i / N_k
@@ -25,6 +25,7 @@ from pymc.distributions.transforms import (
     LogTransform,
     SimplexTransform,
 )
+from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Mul
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
@@ -37,6 +38,7 @@ from pytensor.tensor.random.basic import (
 )
 from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
+from scipy.sparse import csr_array
 
 from unmix.derive.bare import bare
 from unmix.derive.follow import in_step
@@ -120,10 +122,40 @@ def free_weights(objective: Objective) -> str | None:
     return source.name if source.name in objective.free else None
 
 
+def _weights_by_group(objective: Objective) -> ClosedForm | None:
+    """Of ``w[group]``, where ``w`` has a free row for each group, and groups of rows are known."""
+    source = bare(objective.derivation.latent.probabilities)
+    node = source.owner
+    if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
+        return None
+    array, index = node.inputs
+    if array.owner is None or not isinstance(array.owner.op, DirichletRV) or array.ndim != 2:
+        return None
+    data, opened = objective.derivation.data, objective.derivation.opened
+    known = data.get(index, index)
+    if array.name not in objective.free or not isinstance(known, Constant) or known.ndim != 1:
+        return None
+    name, group = array.name, np.asarray(known.data)
+    if len(group) != objective.derivation.n_obs or name not in opened.theta:
+        return None
+    groups = objective.derivation.shapes[name][0]
+    member = csr_array(
+        (np.ones(len(group)), (group, np.arange(len(group)))), shape=(groups, len(group))
+    )
+
+    def step(theta: Theta, r: NDArray) -> Theta:
+        total = member @ r
+        size = total.sum(axis=1, keepdims=True)
+        # A group whose rows count for nothing keeps the weights that it has.
+        return {name: np.where(size > 0, total / np.where(size > 0, size, 1.0), theta[name])}
+
+    return ClosedForm((name,), step)
+
+
 def _weights(objective: Objective) -> ClosedForm | None:
     name = free_weights(objective)
     if name is None:
-        return None
+        return _weights_by_group(objective)
     return ClosedForm((name,), lambda theta, r: {name: r.sum(axis=0) / r.sum()})
 
 
