@@ -60,6 +60,8 @@ def observe(
     is_noise = pt.eq(k, normals)
     k = pt.minimum(k, normals - 1) if noise else k
     if error is not None:
+        if corr is None and error.ndim == 3:
+            corr = np.eye(x.shape[1])  # none of the components' own, but errors are correlated
         if corr is not None:
             error = as_covariances(error, x.shape[1])
         elif error.ndim == 1 and x.ndim == 2:
@@ -79,7 +81,7 @@ def observe(
             pm.Normal("x", mean, sd, observed=x, dims=dims)
         return
     chol = sigma[..., None] * corr
-    if {"sigma", "corr"} <= set(alike):
+    if chol.ndim == 2:
         chol = pt.stack([chol] * normals)  # K of the same: a row is then one function of its k
     if error is None and not noise and cells is None:
         pm.MvNormal("x", mean, chol=chol[k], observed=x, dims=dims)

@@ -64,8 +64,6 @@ def refused(run, folder: Path, *arguments) -> str:
     [
         (b"", "empty"),
         (b"a,b\n", "no rows"),
-        (b"a,b\n1,2\n,3\n", "column 'a' has no value on line 3"),
-        (b"a,b\n1,2\nnan,3\n", "column 'a' has no value on line 3"),
         (b"a,b\n1,2\n3,inf\n", "column 'b' is infinite ('inf') on line 3"),
         (b"a,b\n1,2\ntwo,3\n4,5\n", "column 'a' holds 'two' on line 3"),
         (b'a,b\n1,2\n"2,5",3\n4,5\n', "column 'a' holds '2,5' on line 3"),
@@ -73,7 +71,6 @@ def refused(run, folder: Path, *arguments) -> str:
         (b"a,b\n1,2,3\n", "line 2 of 'bad.csv' has 3 cells"),
         (b"a,b\n1,2\n1,3\n", "column 'a' is constant"),
         (b"a,a\n1,2\n3,4\n", "column 'a' is there twice"),
-        (b"\xef\xbb\xbfa,b\n1,2\n,3\n", "column 'a' has no value on line 3"),
         (b"a;b\n1;2\n", "semicolons"),
         (b"x,y\nu,v\n", "no column of 'bad.csv' holds numbers"),
         (b"PK\x03\x04\0\0", "not text"),
@@ -85,6 +82,14 @@ def refused(run, folder: Path, *arguments) -> str:
 def test_bad_data(run, tmp_path, content, part):
     (tmp_path / "bad.csv").write_bytes(content)
     assert part in refused(run, tmp_path, "fit", "bad.csv", "-k", 2)
+
+
+@pytest.mark.parametrize("cells", [b"1,2\n,3\n", b"1,2\nnan,3\n"])
+def test_a_missing_cell_that_the_model_does_not_take(run, tmp_path, cells):
+    for mark in (b"", b"\xef\xbb\xbf"):
+        (tmp_path / "bad.csv").write_bytes(mark + b"a,b\n" + cells)
+        arguments = ("fit", "bad.csv", "-k", 2, "--model", "student_t")
+        assert "column 'a' has no value on line 3" in refused(run, tmp_path, *arguments)
 
 
 def test_a_missing_file(run, tmp_path):

@@ -158,6 +158,8 @@ def test_moments_of_every_family():
     }
     n = 200_000
     for family in FAMILIES:
+        if family.name == "Labels":
+            continue  # known beforehand, and no datum
         if family.name == "Categorical":
             assert family.moments(np.zeros(4), 2) is None
             continue

@@ -53,8 +53,8 @@ def fit(right):
 
 
 OTHERS = {
-    "rows": (lambda: mixture(X + 0.01), "its data or its likelihood differ"),
-    "likelihood": (lambda: mixture(X, 1.01), "its data or its likelihood differ"),
+    "rows": (lambda: mixture(X + 0.01), "its data, their weights or its likelihood differ"),
+    "likelihood": (lambda: mixture(X, 1.01), "its data, their weights or its likelihood differ"),
     "order of rows": (lambda: mixture(X[MOVED]), "the order of its rows differ"),
     "two rows exchanged": (lambda: mixture(X[[1, 0, *range(2, 60)]]), "the order of its rows"),
 }

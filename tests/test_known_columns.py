@@ -41,18 +41,20 @@ def test_parameters_from_text():
 def test_the_column_of_labels_is_no_feature(file):
     for column in ("kind", "code"):
         x = read_table(file, ["x", "code"] if column == "code" else ["x"])
-        x, plan = known(file, x, Plan(2), ["low", "high"], column, ["sigma=1,1"])
+        x, plan = known(file, x, Plan(2), ["low", "high"], {"labels": column}, ["sigma=1,1"])
         assert x.columns.tolist() == ["x"]
         assert plan.known["components"] == ["low", "high"]
         assert plan.known["fixed"] == {"sigma": [1.0, 1.0]}
         assert len(plan.known["labels"]) == 40
     assert plan.known["labels"][:3].tolist() == ["0", "1", "0"]
-    left_out = known(file, read_table(file), Plan(2), None, "kind", None)[0].attrs["left_out"]
+    left_out = known(file, read_table(file), Plan(2), None, {"labels": "kind"}, None)[0].attrs[
+        "left_out"
+    ]
     assert "kind" not in left_out
     with pytest.raises(unmix.UnmixError, match="no column 'sort'"):
-        known(file, read_table(file), Plan(2), None, "sort", None)
+        known(file, read_table(file), Plan(2), None, {"labels": "sort"}, None)
     with pytest.raises(unmix.UnmixError, match="--names has 1"):
-        known(file, read_table(file), Plan(2), ["low"], None, None)
+        known(file, read_table(file), Plan(2), ["low"], {}, None)
 
 
 def test_from_the_command_line_to_the_table(file, monkeypatch):
