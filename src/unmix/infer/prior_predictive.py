@@ -17,6 +17,7 @@ from pytensor.compile.mode import Mode
 from unmix.arguments import random_generator, whole
 from unmix.derive import Derivation, derive
 from unmix.derive.latent import z_dtype
+from unmix.derive.present import present_in
 from unmix.errors import UnmixError, UnmixWarning
 from unmix.infer.tree import observed_data
 
@@ -118,10 +119,19 @@ def _tree(derivation: Derivation, drawn: xr.DataTree) -> xr.DataTree:
         {
             "prior": prior[theta],
             "assignments": assignments,
-            "prior_predictive": drawn["prior_predictive"].to_dataset(),
+            "prior_predictive": _where_present(derivation, drawn["prior_predictive"].to_dataset()),
             "observed_data": observed_data(derivation),
         }
     )
+
+
+def _where_present(derivation: Derivation, drawn: xr.Dataset) -> xr.Dataset:
+    """Simulated data, missing where the model's own cells are."""
+    found = {}
+    for name, values in drawn.data_vars.items():
+        present = present_in(derivation.model, str(name))
+        found[name] = values if present is None else values.where(present)
+    return drawn.assign(found)
 
 
 def _warn_of_order(model: pm.Model) -> None:

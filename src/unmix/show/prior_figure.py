@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unmix.arguments import share
 from unmix.derive import Derivation, derive
+from unmix.derive.present import rows_shown
 from unmix.errors import UnmixError
 from unmix.show import colours
 from unmix.show.canvas import blank, say, text, tidy
@@ -84,6 +85,8 @@ def prior_predictive(
     if len(labels) != len(shown):
         raise UnmixError(f"names has {len(labels)} labels for {len(shown)} features")
     rows, made = rows[:, shown].astype(np.float64), made[:, :, shown]
+    whole = np.isfinite(rows).all(axis=1)  # cells that are missing are so in what was drawn too
+    rows, made, z = rows[whole], made[:, whole], z[:, whole]
     limits = [_limits(rows[:, j], made[:, :, j]) for j in range(len(shown))]
     alone = np.unique(np.linspace(0, len(made) - 1, ALONE).astype(int))
     draw = _one_feature if len(shown) == 1 else _two_features
@@ -100,7 +103,7 @@ def _observed(derivation: Derivation) -> tuple[str, NDArray, list[str], NDArray]
             f"the model has {len(observed)}: draw this one by hand"
         )
     name = observed[0]
-    rows = np.asarray(derivation.data[opened.observed[name]].eval())
+    rows = rows_shown(derivation, name)
     if rows.ndim not in (1, 2):
         raise UnmixError(f"the figure needs rows of {name!r} and it has {rows.ndim} dims")
     of_row = np.asarray(derivation.table.index[name]).reshape(len(rows), -1)[:, 0]
