@@ -25,15 +25,13 @@ from unmix.derive.components import Components
 from unmix.derive.full_density import FullDensity
 from unmix.derive.latent import Latent
 from unmix.derive.opened import Opened
+from unmix.derive.roads import Roads
 from unmix.derive.space import Space
 from unmix.derive.table import TableGraph
 from unmix.derive.verify import Verification
 
 if TYPE_CHECKING:
     from unmix.derive.entries import Entries
-    from unmix.onepass.onepass import OnePass
-    from unmix.onepass.parts import Parts
-    from unmix.onepass.terms import Recognised
 
 Theta = Mapping[str, NDArray]
 
@@ -43,7 +41,7 @@ BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class Derivation:
+class Derivation(Roads):
     """What a declared mixture implies.
 
     Attributes
@@ -147,63 +145,11 @@ class Derivation:
         return np.arange(self.n_obs)
 
     @cached_property
-    def recognised(self) -> "Recognised | str":
-        """What the pass over the data needs to know of the model; or why it does not apply."""
-        # Here, because Numba and the families take a while to import and not all need them.
-        from unmix.onepass.recognise import NotRecognised, recognise
-
-        try:
-            return recognise(self)
-        except NotRecognised as reason:
-            return str(reason)
-
-    @cached_property
-    def onepass(self) -> "OnePass | None":
-        """The compiled pass over the data; None where the model takes the general road.
-
-        Held to the derived table, at two points, before it is handed out.
-        """
-        from unmix.onepass.onepass import OnePass
-        from unmix.onepass.verify import require_table
-
-        if isinstance(self.recognised, str):
-            return None
-        onepass = OnePass(self.recognised)
-        require_table(self, onepass)
-        return onepass
-
-    @cached_property
-    def parts(self) -> "Parts | None":
-        """The pass in parts, where rows are of a few kinds and no one pass applies; or None."""
-        from unmix.onepass.recognise import NotRecognised
-        from unmix.onepass.recognise_parts import recognise_parts
-
-        if self.onepass is not None:
-            return None
-        try:
-            return recognise_parts(self)
-        except NotRecognised:
-            return None
-
-    @cached_property
     def known(self) -> NDArray | None:
         """Log-factors (obs, component) of what is known of assignments; None where nothing is."""
         from unmix.derive.known import label_factors
 
         return label_factors(self) if self.opened.label_terms else None
-
-    @property
-    def road(self) -> str:
-        """Which road the data are taken along, and why."""
-        if self.parts is not None:
-            return f"fast, a compiled pass over the data in parts: {self.parts}"
-        if isinstance(self.recognised, str):
-            return f"general, NumPy over the derived table: {self.recognised}"
-        families = ", ".join(dict.fromkeys(t.family.name for t in self.recognised.terms))
-        return (
-            f"fast, one compiled pass over the data: {families} given {self.latent.name}, with "
-            "parameters that no row changes"
-        )
 
     @cached_property
     def entries(self) -> "Entries":
