@@ -33,7 +33,11 @@ def by_row(name: str, values: Any, rows: NDArray) -> NDArray:
     UnmixError
         For another length, or an index that names other rows.
     """
-    if isinstance(values, pd.Series | pd.DataFrame):
+    if isinstance(values, np.ma.MaskedArray):  # what is masked is missing, whatever is under it
+        values = np.where(
+            np.ma.getmaskarray(values), np.array(None), np.asarray(values, dtype=object)
+        )
+    elif isinstance(values, pd.Series | pd.DataFrame):
         values = _in_order(name, values, rows)
     elif not isinstance(values, np.ndarray):
         try:
@@ -51,9 +55,11 @@ def by_row(name: str, values: Any, rows: NDArray) -> NDArray:
 def _in_order(name: str, values: pd.Series | pd.DataFrame, rows: NDArray) -> NDArray:
     """Values with an index, in the order of the rows where the index names them."""
     index = values.index
-    numbered = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
-    if len(index) != len(rows) or numbered or index.equals(pd.Index(rows)):
+    if len(index) != len(rows) or index.equals(pd.Index(rows)):
         return values.to_numpy()
+    numbered = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    if numbered and not pd.Index(rows).isin(index).all():
+        return values.to_numpy()  # only counted, and the rows have other names
     if not index.is_unique or not np.array_equal(np.sort(rows), np.sort(index.to_numpy())):
         if np.array_equal(rows, np.arange(len(rows))):
             return values.to_numpy()  # the rows have no names of their own

@@ -36,6 +36,7 @@ from . import error as errors  # noqa: TID251  ruff takes siblings for the banne
 from . import labels as marks  # noqa: TID251
 from .components import component_names, with_noise  # noqa: TID251
 from .held import Held, shared  # noqa: TID251
+from .noise import noise_box  # noqa: TID251
 from .normals import observe  # noqa: TID251
 from .parts import add_rows  # noqa: TID251
 from .together import subjects  # noqa: TID251
@@ -47,7 +48,7 @@ def gaussian(
     *,
     covariance: str = "full",
     equal: Sequence[str] = (),
-    noise: bool = False,
+    noise: Any = False,
     labels: Any = None,
     together: Any = None,
     error: Any = None,
@@ -74,7 +75,8 @@ def gaussian(
         What all components share: ``"sigma"``, ``"corr"``, or both.
     noise
         Whether there is one more component, the last, called ``"noise"``: uniform over the box
-        that the data span. A new row outside that box is no noise.
+        that the data span, or between given corners, (low, high). A new row outside that box is no
+        noise.
     labels
         What is known of rows' components: names or numbers (obs,), missing where unknown; or
         factors of the weights (obs, component). New rows have no labels.
@@ -113,17 +115,21 @@ def gaussian(
         For cells that are infinite or text, a constant column, a number of components that
         the rows cannot carry, or an option that does not fit the rows.
     """
-    rows = as_rows(x, missing=True)
+    given = all(v is not None for v in (centre, spread, scale))  # as for new rows of a fit
+    rows = as_rows(x, missing=True, constant=given)
     values = rows.values
     who = None if together is None else subjects(together, rows.labels)
     n, what = (len(values), "row") if who is None else (len(who.names), "subject")
-    names = component_names(components, n, what)
+    names = component_names(components, None if given else n, what)
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    centre = (low + high) / 2 if centre is None else centre
-    spread = high - low if spread is None else spread
-    scale = np.nanstd(values, axis=0) if scale is None else scale
+    if not given:
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        centre = (low + high) / 2 if centre is None else centre
+        spread = high - low if spread is None else spread
+        scale = np.nanstd(values, axis=0) if scale is None else scale
+    box = noise_box(values, noise)
+    noise = box is not None
     every = with_noise(names) if noise else names
     known = None if labels is None else marks.read(labels, every, rows.labels)
     s = None if error is None else errors.read(error, rows.labels, len(rows.features))
@@ -166,12 +172,12 @@ def gaussian(
             )
         else:
             corr = None
-        observe(values, k, mu, sigma, corr, alike=alike, normals=len(names), noise=noise, error=s)
+        observe(values, k, mu, sigma, corr, alike=alike, normals=len(names), box=box, error=s)
     arguments = {
         "components": names if isinstance(names, list) else len(names),
         "covariance": covariance,
         "equal": list(alike),
-        "noise": bool(noise),
+        "noise": False if box is None else [np.asarray(corner).tolist() for corner in box],
         "fixed": held.plain(),
         "concentration": concentration,
         "centre": centre,

@@ -77,8 +77,8 @@ def hierarchical(
     Raises
     ------
     UnmixError
-        For cells that are not finite numbers, a constant column, or a number of components that
-        the rows cannot carry.
+        For cells that are infinite or text, a constant column, or a number of components that the
+        rows cannot carry.
     """
     one_of("means", means, ("shrunk", "apart"))
     rows, own = normal_rows(x, centre=centre, spread=spread)

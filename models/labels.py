@@ -126,6 +126,11 @@ def _hard(values: NDArray, components: Any, rows: NDArray) -> NDArray:
         k = number.get(value.strip()) if isinstance(value, str) else None
         if k is None:
             k = _whole(value)
+            if k is not None and not isinstance(value, str) and str(k) in number and named_by_text:
+                raise UnmixError(
+                    f"labels are numbers and a component is called {str(k)!r}: give the names as "
+                    "text"
+                )
             if k is None or not UNKNOWN <= k < len(components):
                 wrong[j] = True
                 continue

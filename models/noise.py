@@ -13,6 +13,9 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from unmix.arguments import said
+from unmix.errors import UnmixError
+
 
 def normal_or_noise(
     name: str,
@@ -21,6 +24,7 @@ def normal_or_noise(
     sigma: Any,
     *,
     observed: NDArray,
+    box: tuple[NDArray, NDArray],
     there: NDArray | None = None,
     dims: Any,
 ) -> Any:
@@ -38,12 +42,14 @@ def normal_or_noise(
         Of each cell, or what broadcasts to that.
     observed
         Shape (obs,) or (obs, feature).
+    box
+        Its corners, (feature,) each.
     there
         Which cells are there, where some are missing: noise says nothing of those.
     dims
         Of the variable.
     """
-    low, high = box(observed, there)
+    low, high = box
 
     def logp(value: Any, is_noise: Any, mu: Any, sigma: Any) -> Any:
         uniform = pt.switch((value >= low) & (value <= high), -np.log(high - low), -np.inf)
@@ -67,6 +73,7 @@ def vector_or_noise(
     cov: Any,
     *,
     observed: NDArray,
+    box: tuple[NDArray, NDArray],
     there: NDArray | None = None,
     dims: Any,
 ) -> Any:
@@ -74,14 +81,14 @@ def vector_or_noise(
 
     Parameters
     ----------
-    name, observed, there, dims
+    name, observed, box, there, dims
         As in `normal_or_noise`.
     is_noise
         Of each row, shape (obs,).
     mu, cov
         Means (obs, feature) and covariances (obs, feature, feature), or what broadcasts to that.
     """
-    low, high = box(observed, there)
+    low, high = box
     log_volume = np.log(high - low).sum()
     if there is not None:
         log_volume = there @ np.log(high - low)
@@ -106,7 +113,29 @@ def vector_or_noise(
     )  # fmt: skip
 
 
-def box(observed: NDArray, there: NDArray | None) -> tuple[NDArray, NDArray]:
-    """Least and largest of each feature, over the cells that are there."""
-    x = observed if there is None else np.where(there, observed, np.nan)
-    return np.nanmin(x, axis=0), np.nanmax(x, axis=0)
+def noise_box(x: NDArray, noise: Any) -> tuple[NDArray, NDArray] | None:
+    """Corners of the box of noise, (feature,) each; None where there is no noise.
+
+    Parameters
+    ----------
+    x
+        Rows, NaN where a cell is missing.
+    noise
+        Whether there is noise over the box that the rows span; or the corners.
+
+    Raises
+    ------
+    UnmixError
+        For something else, or corners that do not enclose a box of these features.
+    """
+    if isinstance(noise, bool | np.bool_):
+        return (np.nanmin(x, axis=0), np.nanmax(x, axis=0)) if noise else None
+    try:
+        low, high = (np.asarray(corner, dtype=np.float64) for corner in noise)
+    except (TypeError, ValueError):
+        low = high = np.zeros(())
+    if low.shape != x.shape[1:] or high.shape != x.shape[1:] or not np.all(low < high):
+        raise UnmixError(
+            f"noise is {said(noise)}: give True, or the least and the largest of each feature"
+        )
+    return low, high

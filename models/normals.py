@@ -29,7 +29,7 @@ def observe(
     *,
     alike: tuple[str, ...] = (),
     normals: int,
-    noise: bool = False,
+    box: tuple[NDArray, NDArray] | None = None,
     error: NDArray | None = None,
 ) -> None:
     """Declare the observed rows ``x``; to be called in a model's `with` block.
@@ -46,8 +46,8 @@ def observe(
         Which of these have no component axis.
     normals
         How many components are normals.
-    noise
-        Whether there is one more, which is uniform.
+    box
+        Where one more component is uniform, from `unmix.models.noise.noise_box`.
     error
         Errors of measurement, from `unmix.models.error.read`.
     """
@@ -58,14 +58,14 @@ def observe(
         x = cells.filled
     there = None if cells is None else cells.there
     is_noise = pt.eq(k, normals)
-    k = pt.minimum(k, normals - 1) if noise else k
+    k = pt.minimum(k, normals - 1) if box is not None else k
     if error is not None:
         if corr is None and error.ndim == 3:
             corr = np.eye(x.shape[1])  # none of the components' own, but errors are correlated
         if corr is not None:
             error = as_covariances(error, x.shape[1])
         elif error.ndim == 1 and x.ndim == 2:
-            error = error[:, None]
+            error = np.repeat(error[:, None], x.shape[1], axis=1)
         s = pm.Data("error", error)
     mean = mu[k] if cells is None else cells.mean(mu[k])
     if corr is None:
@@ -74,16 +74,16 @@ def observe(
             sd = pt.sqrt(sd**2 + s**2)
         if cells is not None:
             sd = cells.scale(sd)
-        if noise:
+        if box is not None:
             which = is_noise if x.ndim == 1 else is_noise[:, None]
-            normal_or_noise("x", which, mean, sd, observed=x, there=there, dims=dims)
+            normal_or_noise("x", which, mean, sd, observed=x, box=box, there=there, dims=dims)
         else:
             pm.Normal("x", mean, sd, observed=x, dims=dims)
         return
     chol = sigma[..., None] * corr
     if chol.ndim == 2:
         chol = pt.stack([chol] * normals)  # K of the same: a row is then one function of its k
-    if error is None and not noise and cells is None:
+    if error is None and box is None and cells is None:
         pm.MvNormal("x", mean, chol=chol[k], observed=x, dims=dims)
         return
     if error is None and cells is not None:
@@ -92,8 +92,8 @@ def observe(
         cov = chol[k] @ chol[k].swapaxes(-1, -2)
         cov = cov if error is None else cov + s
         cov = cov if cells is None else cells.covariance_of_rows(cov)
-    if noise:
-        vector_or_noise("x", is_noise, mean, cov, observed=x, there=there, dims=dims)
+    if box is not None:
+        vector_or_noise("x", is_noise, mean, cov, observed=x, box=box, there=there, dims=dims)
     else:
         pm.MvNormal("x", mean, cov=cov, observed=x, dims=dims)
 

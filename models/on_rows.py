@@ -29,8 +29,9 @@ def rebuild(
             "built on the old ones"
         )
     entry = catalogue[recipe.name]
-    for name, parameter in inspect.signature(entry).parameters.items():
-        if name in recipe.by_row and name not in by_row and parameter.default is parameter.empty:
+    for name in inspect.signature(entry).parameters:
+        # Labels and weights are of the old rows alone; all else that is given by row is needed.
+        if name in recipe.by_row and name not in by_row and name not in ("labels", "weights"):
             raise UnmixError(
                 f"{recipe.name} takes {name} by row: give {name}= for the new rows as well"
             )

@@ -232,7 +232,9 @@ def _rows(work: Work, fit: Any) -> "xr.Dataset":
 
     with work.stage("responsibilities of every row"):
         responsibilities = unmix.responsibilities(work.model, fit)
-    content = [tables.assignments_table(responsibilities, data=work.x)]
+    # Rows that share an assignment stand for one observation: a subject has no one row to show.
+    data = work.x if len(work.x) == responsibilities.sizes["obs"] else None
+    content = [tables.assignments_table(responsibilities, data=data)]
     if work.out:
         with work.stage("the table of assignments, and rows simulated for its tails"):
             table = unmix.assignments(

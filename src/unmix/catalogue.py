@@ -18,10 +18,10 @@ TAKES: dict[str, frozenset[str]] = {
     "gaussian": frozenset(
         ("covariance", "names", "labels", "fix", "weights", "subject", "missing")
     ),
-    "grouped_weights": frozenset(("covariance", "names", "group")),
-    "varying_means": frozenset(("names", "group")),
-    "hierarchical": frozenset(("covariance", "names")),
-    "repeated_measures": frozenset(("covariance", "names", "subject")),
+    "grouped_weights": frozenset(("covariance", "names", "group", "missing")),
+    "varying_means": frozenset(("names", "group", "missing")),
+    "hierarchical": frozenset(("covariance", "names", "missing")),
+    "repeated_measures": frozenset(("covariance", "names", "subject", "missing")),
     "student_t": frozenset(("covariance",)),
     "poisson": frozenset(),
     "negative_binomial": frozenset(),
@@ -104,7 +104,12 @@ def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
 
 def cells_taken(plan: "Plan") -> dict[str, bool]:
     """What cells of columns may hold beside numbers, as `unmix.read_table.read_table` is told."""
-    return {kind: kind in TAKES[plan.model] for kind in ("text", "missing")}
+    return cells_of(plan.model)
+
+
+def cells_of(model: str) -> dict[str, bool]:
+    """The same, by the name of a model."""
+    return {kind: kind in TAKES.get(model, ()) for kind in ("text", "missing")}
 
 
 def missing_cells(x: "pd.DataFrame") -> str:
@@ -141,6 +146,17 @@ def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
         options["families"] = plan.families
     options = {"components": plan.components, **options, **plan.known}
     return CATALOGUE[plan.model](x, **options)
+
+
+def weights_said(plan: "Plan") -> str:
+    """What the rows count for, where they have weights; empty where not."""
+    weights = plan.known.get("weights")
+    if weights is None:
+        return ""
+    return (
+        f"weights: {len(weights):,} rows count for {float(weights.sum()):,.6g}; a weight of 2 is "
+        "the row twice, to intervals too: scale survey weights to sum to the number of rows"
+    )
 
 
 def words(x: "pd.DataFrame", plan: "Plan") -> str:

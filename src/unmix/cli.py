@@ -184,7 +184,11 @@ def fit(
     )
     for name, reason in x.attrs["left_out"].items():
         say(console, f"left out {printable(name)}: {reason}")
-    for told in (catalogue.families_of_columns(x, plan), catalogue.missing_cells(x)):
+    for told in (
+        catalogue.families_of_columns(x, plan),
+        catalogue.missing_cells(x),
+        catalogue.weights_said(plan),
+    ):
         if told:
             say(console, told)
     for sentence in catalogue.doubts_that_apply(x, plan):

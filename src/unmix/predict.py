@@ -44,8 +44,11 @@ def predict(
 
         tree = io.load_tree(fit)
         loaded, model = io.fit_in(tree), io.load_model(tree)
+    from unmix.catalogue import cells_of
+    from unmix.derive.present import has_missing
     from unmix.infer import EMResult
     from unmix.read_table import read_table
+    from unmix.recipe import recipe_of
     from unmix.remedies import WITHOUT_MAXIMUM
 
     if isinstance(loaded, EMResult) and loaded.status.name in WITHOUT_MAXIMUM:
@@ -53,8 +56,19 @@ def predict(
             f"{printable(fit, 200)} is no fit: EM ended without a maximum ({loaded.status.name}); "
             "fit again with fewer components (-k), or sample (--method auto)"
         )
-    features = [str(name) for name in model.coords["feature"]]
-    rows = read_table(data, features, id, new=True)
+    recipe = recipe_of(model)
+    needed = [name for name in recipe.by_row if name not in ("labels", "weights")]
+    if needed:
+        raise UnmixError(
+            f"the fit's model {printable(recipe.name)} has {listed(needed)} by row, which unmix "
+            "predict does not read: use unmix.models.on_rows and unmix.assignments in Python"
+        )
+    taken = cells_of(recipe.name)
+    if recipe.table is not None:
+        features = [str(name) for name in recipe.table.columns]
+    else:
+        features = [str(name) for name in model.coords["feature"]]
+    rows = read_table(data, features, id, new=True, **taken)
     say(console, f"{printable(data, 200)}: {len(rows):,} rows of {listed(features)}")
     others = list(rows.attrs["left_out"])
     if others:
@@ -65,7 +79,11 @@ def predict(
         from unmix.assign.table.write import write_table
         from unmix.show.tables import unexplained_note
 
-        table = unmix.assignments(model, loaded, rows, id=free_name(id or "obs"), rng=seed)
+        # Which cells are missing is part of a model: new rows that lack some are a second one.
+        new = rows
+        if has_missing(model) or (taken["missing"] and rows.isna().to_numpy().any()):
+            new = unmix.models.on_rows(model, rows)
+        table = unmix.assignments(model, loaded, new, id=free_name(id or "obs"), rng=seed)
         table.index = rows.index.rename(table.index.name)
     write_table(iter([table]), output)
     counts = ", ".join(

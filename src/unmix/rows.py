@@ -85,6 +85,8 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False, constant: bool = 
         )
     for j, feature in enumerate(features):
         there = columns[~np.isnan(columns[:, j]), j]
+        if not len(there) and constant:
+            continue
         if not len(there):
             raise UnmixError(f"column {feature!r} has no cell that is there: leave it out")
         if not constant and len(columns) > 1 and np.ptp(there) == 0:

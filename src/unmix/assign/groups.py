@@ -29,10 +29,13 @@ class Groups:
         Sorted, shape (group,).
     of_row
         Number of each row's group, shape (obs,).
+    weight
+        How much each row counts, (obs,); None where each counts once.
     """
 
     names: NDArray
     of_row: NDArray[np.int64]
+    weight: NDArray[np.float64] | None = None
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -47,7 +50,11 @@ class Groups:
     def means(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Averages over each group's rows: (sample, obs, component) to (sample, group, …)."""
         order, starts = self._sorted
-        return np.add.reduceat(values[:, order], starts, axis=1) / self.sizes[:, None]
+        if self.weight is None:
+            return np.add.reduceat(values[:, order], starts, axis=1) / self.sizes[:, None]
+        summed = np.add.reduceat(values[:, order] * self.weight[order, None], starts, axis=1)
+        total = np.bincount(self.of_row, weights=self.weight, minlength=len(self.names))
+        return summed / total[:, None]
 
 
 def read_groups(derivation: Derivation, by: Any) -> Groups:
@@ -92,7 +99,15 @@ def read_groups(derivation: Derivation, by: Any) -> Groups:
     if values.dtype.kind not in "biufUS":
         values = values.astype(str)
     names, of_row = np.unique(values, return_inverse=True)
-    return Groups(names, of_row)
+    groups = Groups(names, of_row, derivation.weight)
+    if derivation.weight is not None:
+        empty = np.bincount(of_row, weights=derivation.weight, minlength=len(names)) == 0
+        if empty.any():
+            raise UnmixError(
+                f"all rows of group {printable(names[int(np.argmax(empty))])} have weight 0, so "
+                "that it has no average: leave the group out"
+            )
+    return groups
 
 
 def _in_order(by: pd.Series, labels: NDArray) -> NDArray:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pytensor.graph.traversal import ancestors
 
 from unmix.assign.matching import OPEN_MARGIN, OPEN_SHARE
 from unmix.assign.pointprocess import not_permutations
@@ -32,7 +33,7 @@ _SAID = {
     "open": (
         f"a swap would cost less than {100 * OPEN_MARGIN:.0f} % of the two components' agreement"
     ),
-    "not a permutation": "the parameters of two components fall into one cluster of all draws'",
+    "not a permutation": "the parameters of two components fall into one and the same cluster",
 }
 
 
@@ -84,7 +85,11 @@ def identity(
     shares = {"open": float(np.mean(margin < OPEN_MARGIN))}
     dataset = theta_dataset(fit)
     names = (*components.axes, *(name for family in components.families for name in family))
-    values = stack_theta(derivation, fit, tuple(n for n in names if n in dataset)).values
+    # Weights by group say how common a component is, in many numbers near 0, and not what it is.
+    above = set(ancestors([derivation.table.log_likelihood]))
+    theta = derivation.opened.theta
+    names = tuple(n for n in names if n in dataset and (theta[n].ndim < 2 or theta[n] in above))
+    values = stack_theta(derivation, fit, names).values
     astray = draws_astray(components, values, permutation)
     if astray is not None:
         shares["not a permutation"] = float(astray.mean())

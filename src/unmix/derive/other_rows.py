@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
-from pytensor.graph.basic import Variable
+from pytensor.graph.basic import Constant, Variable
+from pytensor.graph.traversal import ancestors
 
 from unmix.derive.derivation import Derivation
 from unmix.derive.deriving import derive
@@ -17,7 +18,8 @@ from unmix.derive.opened import freeze_data
 from unmix.derive.present import has_missing
 from unmix.derive.table import build_table, proved_table
 from unmix.errors import UnmixError
-from unmix.printable import printable
+from unmix.printable import listed, printable
+from unmix.recipe import recipe_of
 
 
 def with_model(derivation: Derivation, new: pm.Model) -> Derivation:
@@ -42,27 +44,44 @@ def with_model(derivation: Derivation, new: pm.Model) -> Derivation:
                 "the same parameters"
             )
         _require_same_names(derivation, other, name)
+    _require_same_levels(derivation.model, new)
     return replace(other, components=derivation.components)
 
 
+def _require_same_levels(model: pm.Model, other: pm.Model) -> None:
+    """Refuse a second catalogue model whose levels are others, or in another order."""
+    here, there = recipe_of(model).levels, recipe_of(other).levels
+    if here and there and list(here.items()) != list(there.items()):
+        raise UnmixError(
+            "the second model has other items or levels than the first, or in another order, and "
+            "their probabilities would be read by position: build it by unmix.models.on_rows, or "
+            "give levels= to both"
+        )
+
+
 def _require_same_names(derivation: Derivation, other: Derivation, name: str) -> None:
-    """Refuse a parameter of groups that are not the fit's: it would be read by position.
+    """Refuse a parameter whose names are not the fit's, in its order: it is read by position.
 
     Raises
     ------
     UnmixError
-        With the first such group.
+        With the first stranger, or saying that the order is another.
     """
-    component = derivation.components.axes.get(name)
-    for axis, dim in enumerate(other.dims[name]):
+    for dim in other.dims[name]:
         here, there = derivation.model.coords.get(dim), other.model.coords.get(dim)
-        if axis == component or here is None or there is None or dim == "obs":
+        if here is None or there is None or dim == "obs":
             continue
         strangers = [label for label in there if label not in set(here)]
         if strangers:
             raise UnmixError(
                 f"parameter {name!r} of the second model is about {dim} {printable(strangers[0])}, "
                 f"which the first does not have: build both with the same names along {dim!r}"
+            )
+        if list(here) != list(there):
+            raise UnmixError(
+                f"parameter {name!r} of the second model has the names along {dim!r} in another "
+                f"order ({listed(list(there))}) than the first ({listed(list(here))}): build both "
+                "in the same order"
             )
 
 
@@ -84,6 +103,7 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     derivation = _without_labels(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)
+    _require_no_other_rows(derivation, new)
     if derivation is labelled and _only_rows(derivation, new):
         return _of_rows(derivation, data)
     theta = derivation.space.jittered(np.random.default_rng(1))
@@ -94,6 +114,41 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     if not all(in_step(index, z_shape) for index in table.index.values()):
         raise UnmixError(rows_left_behind(derivation, z_shape[0]))
     return replace(derivation, data=data, table=table, on_new_rows=True, weight=None)
+
+
+def _require_no_other_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> None:
+    """Refuse new rows beside arrays that hold one entry for each of the old ones.
+
+    With another number of rows no graph could be evaluated; with the same number it would answer
+    for new rows with the old ones' groups, errors or covariates.
+
+    Raises
+    ------
+    UnmixError
+        With the name of a ``pm.Data`` to give as well, or what to pass instead.
+    """
+    opened, n = derivation.opened, derivation.n_obs
+    if n < 2 or not set(new) & set(opened.observed):
+        return
+    terms = [t for name, t in opened.assignment_terms.items() if name not in opened.label_terms]
+    above = set(ancestors([*terms, opened.log_prior]))
+    for name, variable in opened.shared_data.items():
+        value = variable.get_value(borrow=True)
+        if variable in above and name not in new and np.ndim(value) and len(value) == n:
+            raise UnmixError(
+                f"{name!r} has one entry for each of the {n} old rows: give it for the new rows as "
+                "well"
+            )
+    for variable in above:
+        if isinstance(variable, Constant) and _by_row(np.asarray(variable.data), n):
+            raise UnmixError(rows_left_behind(derivation, len(next(iter(new.values())))))
+
+
+def _by_row(values: NDArray, n: int) -> bool:
+    """Whether an array has an entry for each row, and does not merely count them."""
+    if values.ndim == 0 or len(values) != n or np.all(values == values[:1]):
+        return False
+    return not np.array_equal(values, np.arange(n))
 
 
 def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:

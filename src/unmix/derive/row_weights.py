@@ -47,7 +47,7 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
     if weights is None:
         _weights.pop(model, None)
         return model
-    array = checked_weights(weights)
+    array = checked_weights(_in_order(weights, model))
     from unmix.derive.latent import find_latent  # here, because that module opens graphs
 
     latent = find_latent(model)
@@ -59,6 +59,15 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
         )
     _weights[model] = array
     return model
+
+
+def _in_order(weights: Any, model: pm.Model) -> Any:
+    """Weights in the order of the rows, where they have an index that names these."""
+    labels = model.coords.get("obs")
+    if labels is None or not hasattr(weights, "reindex"):
+        return weights
+    same = len(weights) == len(labels) and set(weights.index) == set(labels)
+    return weights.reindex(list(labels)) if same and weights.index.is_unique else weights
 
 
 def checked_weights(weights: Any, labels: NDArray | None = None) -> NDArray[np.float64]:

@@ -64,6 +64,11 @@ def prior_predictive(
     generator = random_generator(rng)
     derivation = derive(model)
     model = derivation.model
+    if derivation.opened.label_terms:
+        raise UnmixError(
+            "the model knows the labels of some rows, and a prior is of rows that nobody has "
+            "looked at: build the model without labels and draw from that"
+        )
     if model.potentials:
         raise UnmixError(
             f"the model has a potential, {model.potentials[0].name!r}, from which nothing can be "

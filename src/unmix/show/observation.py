@@ -87,11 +87,24 @@ def data_of(derivation: Derivation, row: int) -> tuple[tuple[str, str], ...]:
 
     Values beyond the eighth are counted, not listed.
     """
-    pairs = list(_observed(derivation, row))
+    pairs = [*_observed(derivation, row), *_given(derivation, row)]
     shown = [(name, datum(value)) for name, value in pairs[:MOST_VALUES]]
     if len(pairs) > MOST_VALUES:
         shown.append(("and", f"{len(pairs) - MOST_VALUES} more values"))
     return tuple(shown)
+
+
+def _given(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
+    """What a catalogue model was given for the row beside its data: its group, its label."""
+    for name, values in recipe_of(derivation.model).by_row.items():
+        if values.ndim != 1 or len(values) != derivation.n_obs or name in derivation.opened.theta:
+            continue
+        value = values[row].item() if values.dtype.kind != "O" else values[row]
+        if name == "labels":
+            if value >= 0:
+                yield "label", derivation.component_labels[int(value)]
+        elif name not in derivation.opened.shared_data:
+            yield {"groups": "group", "weights": "weight"}.get(name, name), value
 
 
 def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:

@@ -48,7 +48,7 @@ def em_table(em: Any) -> RenderableType:
 # The table is of matched components, so labels that switch are not among the causes.
 _CAUSES = {
     "r_hat": f"r_hat above {R_HAT}: chains have not come to agree on this number",
-    "ess": f"fewer than {ESS} effective draws: draws follow each other closely, draw more of them",
+    "ess": f"fewer than {ESS} effective draws: draw more of them",
 }
 
 

@@ -6,7 +6,6 @@ predicting compile nothing. Priors play no part in what is asked here: the likel
 rule.
 """
 
-import inspect
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -26,24 +25,24 @@ Theta = Mapping[str, NDArray]
 
 # scikit-learn's words for a covariance, and the catalogue's.
 COVARIANCES = {"full": "full", "diag": "diagonal"}
-# Arguments of the catalogue's model that the estimator has under names of its own.
-OWN = ("x", "components", "covariance")
+# What the estimator takes of the catalogue's model: numbers of priors, and what is given by row.
+PRIORS = ("concentration", "centre", "spread", "scale", "correlation")
+BY_ROW = ("labels", "weights")
 
 
 def require_taken(names: Iterable[str]) -> None:
-    """Refuse arguments that the catalogue's model does not take.
+    """Refuse arguments that are no numbers of the catalogue's priors, nor given by row.
 
     Raises
     ------
     UnmixError
         Naming the first of them.
     """
-    takes = [n for n in inspect.signature(gaussian).parameters if n not in OWN]
     for name in names:
-        if name not in takes:
+        if name not in (*PRIORS, *BY_ROW):
             raise UnmixError(
-                f"unmix.models.gaussian takes no {name!r}: leave it out, or choose among "
-                f"{', '.join(takes)}"
+                f"priors has {name!r}, which the estimator does not take: give "
+                f"{', '.join(PRIORS)}, or use unmix.models.gaussian and unmix.em"
             )
 
 

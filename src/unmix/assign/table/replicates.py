@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from unmix.assign.table.tail import Simulate
 from unmix.derive import Derivation, bayes
 from unmix.derive.compiling import TABLE_MODE
-from unmix.derive.present import present_in
+from unmix.derive.present import has_missing
 from unmix.derive.theta import Stack
 
 
@@ -62,6 +62,8 @@ def from_components(onepass: Any, log_w: NDArray, packed: NDArray) -> Simulate:
 
 def why_not(derivation: Derivation) -> str:
     """Why tables of a model on the general road cannot be simulated; empty where they can."""
+    if has_missing(derivation.model):
+        return "rows lack different cells, and densities of different cells cannot be compared"
     by_name = {rv.name for rv in derivation.model.basic_RVs}
     for name in derivation.opened.assignment_terms:
         if name not in by_name:
@@ -108,10 +110,6 @@ def from_model(derivation: Derivation, stack: Stack) -> Simulate:
                 name: np.asarray(v, dtype=derivation.entries.data[name].dtype)
                 for name, v in zip(names, rows, strict=True)
             }
-            for name in names:  # a cell that is missing stays so
-                there = present_in(derivation.model, name)
-                if there is not None:
-                    data[name] = np.where(there, data[name], 0)
             one = {name: value[None] for name, value in theta.items()}
             found.append(
                 bayes.normalise(bayes.joint(*derivation.entries.log_terms(one, data)))[0][0]
