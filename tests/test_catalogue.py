@@ -105,7 +105,12 @@ def test_more_components_than_rows_are_refused(model):
 
 @pytest.mark.parametrize(
     ("components", "words"),
-    [(["low", "low"], "has 'low' twice"), ([], "is empty"), (0, "1 or more"), (2.5, "whole")],
+    [
+        (["low", "low"], "has the name 'low' twice"),
+        ([], "has no names"),
+        (0, "1 or more"),
+        (2.5, "whole"),
+    ],
 )
 def test_components_are_a_number_or_different_names(components, words):
     with pytest.raises(unmix.UnmixError, match=words):
