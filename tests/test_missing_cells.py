@@ -115,6 +115,15 @@ def test_missing_is_said_where_a_row_is_shown(fitted):
     assert "x[a] = missing, x[b] = missing, x[c] = missing" in str(unmix.explain(model, em, obs=3))
 
 
+def test_a_figure_of_places_is_of_complete_rows(frame, fitted):
+    model, em = fitted
+    with pytest.raises(unmix.UnmixError, match="draw the complete rows"):
+        unmix.show.fitted_components(model, em, unmix.responsibilities(model, em))
+    whole = unmix.models.on_rows(model, frame.dropna())
+    figure = unmix.show.fitted_components(whole, em, unmix.responsibilities(whole, em))
+    assert figure.axes
+
+
 def test_a_saved_fit_builds_its_model_again(frame, fitted, tmp_path):
     model, em = fitted
     tree = io.load_tree(unmix.save(em, tmp_path / "em.nc", model=model))

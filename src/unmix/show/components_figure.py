@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytensor.tensor.random.basic import CategoricalRV
 
 from unmix.derive import Derivation, derive
-from unmix.derive.present import rows_shown
+from unmix.derive.present import has_missing
 from unmix.errors import UnmixError
 from unmix.show.canvas import text
 from unmix.show.line_figure import line_figure
@@ -98,7 +98,12 @@ def observed_rows(
             f"the figure places rows by their values and {name!r} holds levels, which have no "
             "distances: see show.membership, or the table of unmix.summary"
         )
-    rows = rows_shown(derivation, name)
+    if has_missing(derivation.model):
+        raise UnmixError(
+            "the figure places rows by all their cells and some are missing: draw the complete "
+            "rows with a model of their own, unmix.models.on_rows(model, complete), and the same fit"
+        )
+    rows = np.asarray(derivation.data[opened.observed[name]].eval())
     if rows.ndim not in (1, 2) or len(rows) != derivation.n_obs:
         raise UnmixError(
             f"the figure needs one row of {name!r} for each observation and it has shape "
