@@ -101,7 +101,7 @@ def observed_rows(
     if has_missing(derivation.model):
         raise UnmixError(
             "the figure places rows by all their cells and some are missing: draw the complete "
-            "rows with a model of their own, unmix.models.on_rows(model, complete), and the same fit"
+            "rows, with a model of their own (unmix.models.on_rows) and the same fit"
         )
     rows = np.asarray(derivation.data[opened.observed[name]].eval())
     if rows.ndim not in (1, 2) or len(rows) != derivation.n_obs:
