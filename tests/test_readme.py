@@ -82,7 +82,7 @@ def test_the_quoted_numbers_of_em(readme):
 
 
 def test_a_point_and_new_rows(readme):
-    old, new = _said(readme, "[[0.")
+    old, new = _said(readme, "[[0.9")
     assert old.splitlines()[0] == new.splitlines()[0]  # at one θ: no chance in it
     model, post = readme.names["model"], readme.names["post"]
     (shown,) = [float(r) for r in re.findall(r"^ \[(\S+) ", old, re.MULTILINE)]

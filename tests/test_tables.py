@@ -96,7 +96,7 @@ def test_posterior_marks_what_has_not_converged():
     assert "89 % from" in text
     said = " ".join(text.split())
     assert "chains have not come to agree on this number" in said
-    assert "draws follow each other closely" in said
+    assert "effective draws: draw more" in said
     assert "labels" not in said  # components are matched before the table is made
     assert "!" not in words(tables.posterior_table(SUMMARY.iloc[:1]))
     few = SUMMARY.assign(r_hat=1.0)

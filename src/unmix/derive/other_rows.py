@@ -134,7 +134,9 @@ def _require_no_other_rows(derivation: Derivation, new: Mapping[str, NDArray]) -
     above = set(ancestors([*terms, opened.log_prior]))
     for name, variable in opened.shared_data.items():
         value = variable.get_value(borrow=True)
-        if variable in above and name not in new and np.ndim(value) and len(value) == n:
+        observed = any(opened.depends_on(opened.data[o], variable) for o in opened.observed)
+        given = observed or name in new  # what is observed is what the new rows replace
+        if variable in above and not given and np.ndim(value) and len(value) == n:
             raise UnmixError(
                 f"{name!r} has one entry for each of the {n} old rows: give it for the new rows as "
                 "well"
