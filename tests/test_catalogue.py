@@ -369,7 +369,7 @@ def test_new_rows_that_do_not_fit_are_refused(mixed, change, words):
     ],
     ids=["poisson", "negative_binomial", "exponential", "student_t", "latent_class", "mixed"],
 )
-@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize("suffix", [".nc", pytest.param(".zarr", marks=pytest.mark.slow)])
 def test_a_saved_fit_builds_its_model_again(make, suffix, tmp_path):
     model = make()
     theta = at_random(model)

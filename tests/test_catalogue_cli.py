@@ -112,7 +112,7 @@ def test_an_unknown_family_of_a_column(run, table):
     ("model", "columns", "shown"),
     [
         ("latent_class", "smokes,stage", ("model latent_class", "No figure components")),
-        ("poisson", "visits", ("model poisson",)),
+        pytest.param("poisson", "visits", ("model poisson",), marks=pytest.mark.slow),
         (
             "mixed",
             "smokes,visits,ill,age (y)",

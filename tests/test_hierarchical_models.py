@@ -206,7 +206,13 @@ def _rescaled(name, value):
 # --- round trips --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+# Each is declared and derived once more, which takes seconds: the others are slow tests.
+AGAIN = ("catalogue_grouped_weights", "catalogue_repeated_measures")
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in AGAIN else pytest.param(n, marks=pytest.mark.slow) for n in CATALOGUE]
+)
 def test_saved_and_built_again(name, tmp_path):
     model = built(name)
     em = unmix.em(model, rng=1, starts=1)
