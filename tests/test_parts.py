@@ -89,17 +89,6 @@ def test_weights_of_rows_are_counted_in_parts():
     assert found == pytest.approx(right, rel=1e-12)
 
 
-def test_responsibilities_go_the_same_road(derivation):
-    theta = draws_of(derivation)
-    draws = {n: v[None] for n, v in theta.items()}
-    if not derivation.components.symmetric:
-        pytest.skip("components of this model are not exchangeable")
-    raw = unmix.bayes_rule(derivation.model, draws)["responsibility"]
-    np.testing.assert_allclose(
-        bayes.normalise(derivation.parts.joint_stack(theta))[1], raw.to_numpy()[0], atol=1e-10
-    )
-
-
 @pytest.mark.parametrize("mutant", PARTS.values(), ids=PARTS)
 def test_wrong_parts_are_rejected(mutant, monkeypatch):
     """The table refuses them when the pass is made."""

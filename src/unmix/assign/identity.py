@@ -12,6 +12,7 @@ top of each other, and then a mean of μ_k over draws means nothing.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,16 +85,24 @@ def identity(
         return True, DECLARED
     shares = {"open": float(np.mean(margin < OPEN_MARGIN))}
     dataset = theta_dataset(fit)
-    names = (*components.axes, *(name for family in components.families for name in family))
-    # Weights by group say how common a component is, in many numbers near 0, and not what it is.
-    above = set(ancestors([derivation.table.log_likelihood]))
-    theta = derivation.opened.theta
-    names = tuple(n for n in names if n in dataset and (theta[n].ndim < 2 or theta[n] in above))
-    values = stack_theta(derivation, fit, names).values
-    astray = draws_astray(components, values, permutation)
+    telling = told_by(derivation)
+    names = (*telling.axes, *(name for family in telling.families for name in family))
+    values = stack_theta(derivation, fit, tuple(n for n in names if n in dataset)).values
+    astray = draws_astray(telling, values, permutation)
     if astray is not None:
         shares["not a permutation"] = float(astray.mean())
     return verdict(shares, aligned_to)
+
+
+def told_by(derivation: Derivation) -> Components:
+    """The components with those of their parameters that say what they are.
+
+    Weights by group say how common a component is, in many numbers near 0.
+    """
+    above = set(ancestors([derivation.table.log_likelihood]))
+    found, theta = derivation.components, derivation.opened.theta
+    axes = {n: axis for n, axis in found.axes.items() if theta[n].ndim < 2 or theta[n] in above}
+    return replace(found, axes=axes)
 
 
 def reference_of(fit: Any, stored: bool) -> str:

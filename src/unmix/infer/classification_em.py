@@ -136,8 +136,7 @@ def complete_log_likelihood(onepass: OnePass) -> Callable[[NDArray, Sums], float
     recognised = onepass.recognised
     log_w, n = pt.vector("log_w"), pt.vector("n")
     statistics, packed = pt.matrix("statistics"), pt.matrix("packed")
-    some = pt.gt(n, 0.0)
-    prior = pt.switch(some, n * pt.switch(some, log_w, 0.0), 0.0).sum()
+    prior = recognised.expected_prior(log_w, n)
     total = prior + recognised.expected(packed, n, statistics, packed)
     compiled: Any = compile_table([log_w, packed, n, statistics], total)
     return lambda w, sums: (

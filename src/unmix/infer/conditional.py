@@ -56,8 +56,7 @@ class Conditional:
         theta = derivation.opened.theta
         u, n = pt.vector("u"), pt.vector("n")
         statistics, centre = pt.matrix("statistics"), pt.matrix("centre")
-        made = pt.gt(n, 0.0)
-        q = pt.switch(made, n * pt.switch(made, recognised.log_w, 0.0), 0.0).sum()
+        q = recognised.expected_prior(recognised.log_w, n)
         q = q + recognised.expected(recognised.packed, n, statistics, centre)
         q = q + self.without_z()
         constrained = {

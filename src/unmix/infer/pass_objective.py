@@ -55,8 +55,7 @@ class PassObjective(Objective):
     def _gradient_of_sums(self) -> Callable[..., Any]:
         recognised = self.onepass.recognised
         n, statistics, centre = pt.vector("n"), pt.matrix("statistics"), pt.matrix("centre")
-        some = pt.gt(n, 0.0)
-        prior = pt.switch(some, n * pt.switch(some, recognised.log_w, 0.0), 0.0).sum()
+        prior = recognised.expected_prior(recognised.log_w, n)
         q = prior + recognised.expected(recognised.packed, n, statistics, centre)
         return self.compile_over_u(q + self.rest_graph, [n, statistics, centre])
 

@@ -112,7 +112,7 @@ def rows_over_draws(
                 do(parts[0])
             else:
                 list(pool(threads).map(do, parts))
-            base = onepass.log_bases(chunk)
+            base = onepass.recognised.log_bases(chunk)
             if base is not None:
                 some.log_marginal[:] += base[begin:end]
             yield some

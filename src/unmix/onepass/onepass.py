@@ -71,19 +71,10 @@ class OnePass:
 
     def _base(self, chunk: Chunk) -> float:
         """Sum of the part of log p(x_i | k) that no parameter enters."""
-        base = self.log_bases(chunk)
+        base = self.recognised.log_bases(chunk)
         if base is None:
             return 0.0
         return float(base @ chunk.weight) if len(chunk.weight) else float(base.sum())
-
-    def log_bases(self, chunk: Chunk) -> NDArray | None:
-        """That part for each row, (obs,); None where it is zero."""
-        total = None
-        for t in self.recognised.terms:
-            if t.family.has_base:  # else the columns need not be copied
-                base = t.family.log_base(chunk.x[t.columns] + chunk.centre[t.columns, None])
-                total = base if total is None else total + base
-        return total
 
     @property
     def n_components(self) -> int:
@@ -211,7 +202,7 @@ class OnePass:
         kernel = compiled.joint_rows(self.families)
         log_w, packed = self._checked(log_w, packed)
         for chunk in self.chunks:
-            base = self.log_bases(chunk)
+            base = self.recognised.log_bases(chunk)
             for begin in range(0, len(chunk), rows):
                 end = min(begin + rows, len(chunk))
                 out = np.empty((end - begin, len(log_w)))
@@ -226,7 +217,7 @@ class OnePass:
         compiled.joint_rows(self.families)(
             self.terms, some.x, some.centre, *self._checked(log_w, packed), 0, len(rows), out
         )
-        base = self.log_bases(some)
+        base = self.recognised.log_bases(some)
         return out if base is None else out + base[:, None]
 
     def neutral(self) -> NDArray[np.float64]:
@@ -286,7 +277,7 @@ class OnePass:
         at = 0
         for chunk in self.chunks:
             rows = slice(at, at + len(chunk))
-            base = self.log_bases(chunk)
+            base = self.recognised.log_bases(chunk)
             for s in range(samples):
                 kernel(
                     self.terms, chunk.x, chunk.centre, *self._checked(log_w[s], packed[s]),

@@ -16,12 +16,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pytensor.graph.replace import vectorize_graph
-from pytensor.tensor.type import TensorType
 
-from unmix.derive.compiling import compile_table
 from unmix.onepass import compiled
 from unmix.onepass.chunks import Chunk, for_kernel
 from unmix.onepass.terms import Recognised
@@ -81,16 +77,6 @@ class Parts:
         """Log-weights and parameters at one θ, as the graphs have them."""
         return self.recognised.pack(theta)
 
-    @cached_property
-    def _pack_stack(self) -> Any:
-        derivation = self.recognised.derivation
-        inputs = [derivation.opened.theta[name] for name in derivation.touched]
-        stacked = [TensorType(v.type.dtype, (None, *v.type.shape))(v.name) for v in inputs]
-        graphs = [self.recognised.log_w, self.recognised.packed]
-        return compile_table(
-            stacked, vectorize_graph(graphs, dict(zip(inputs, stacked, strict=True)))
-        )
-
     def _by_kind(self, log_w: NDArray, packed: NDArray) -> Iterator[tuple[slice, NDArray, NDArray]]:
         """Rows of the chunk, log-weights and parameters of each kind."""
         for g in range(self.n_kinds):
@@ -103,14 +89,7 @@ class Parts:
     @cached_property
     def log_base(self) -> NDArray[np.float64] | None:
         """The part of log p(x_i | k) that no parameter enters, (row of the chunk,); or None."""
-        total = None
-        for t in self.recognised.terms:
-            if t.family.has_base:
-                base = t.family.log_base(
-                    self.chunk.x[t.columns] + self.chunk.centre[t.columns, None]
-                )
-                total = base if total is None else total + base
-        return total
+        return self.recognised.log_bases(self.chunk)
 
     def joint(self, log_w: NDArray, packed: NDArray) -> NDArray[np.float64]:
         """Log p(z_i = k, x_i | θ), (obs, component)."""
@@ -126,14 +105,8 @@ class Parts:
 
     def joint_stack(self, theta: Any) -> NDArray[np.float64]:
         """The same for draws of θ: (sample, obs, component)."""
-        derivation = self.recognised.derivation
-        values = [np.asarray(theta[name]) for name in derivation.touched]
-        samples = len(values[0]) if values else 1
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_w, packed = self._pack_stack(*values)
-        log_w = np.broadcast_to(log_w, (samples, *np.shape(log_w)[-2:]))
-        packed = np.broadcast_to(packed, (samples, *np.shape(packed)[-3:]))
-        return np.stack([self.joint(log_w[s], packed[s]) for s in range(samples)])
+        log_w, packed = self.recognised.pack_stack(theta)
+        return np.stack([self.joint(log_w[s], packed[s]) for s in range(len(log_w))])
 
     # -- sums ----------------------------------------------------------------------------------
 
@@ -179,8 +152,7 @@ class Parts:
 
         Components of different kinds are so many components more.
         """
-        some = pt.gt(n, 0.0)
-        prior = pt.switch(some, n * pt.switch(some, log_w, 0.0), 0.0).sum()
+        prior = self.recognised.expected_prior(log_w, n)
         if packed.type.shape[0] == 1:
             n = n.sum(axis=0)
         return prior + self.recognised.expected(

@@ -12,7 +12,7 @@ from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.type import TensorType
 
 from unmix.derive.compiling import compile_table
-from unmix.onepass.chunks import for_kernel
+from unmix.onepass.chunks import Chunk, for_kernel
 from unmix.onepass.families import Family
 from unmix.onepass.families.categorical import Categorical
 from unmix.onepass.families.labels import Labels
@@ -132,10 +132,9 @@ class Recognised:
         samples = len(values[0]) if values else 1
         with np.errstate(divide="ignore", invalid="ignore"):
             log_w, packed = self._pack_stack(*values)
-        k = self.derivation.n_components
         return (
-            for_kernel(np.broadcast_to(log_w, (samples, k))),
-            for_kernel(np.broadcast_to(packed, (samples, *np.shape(packed)[-2:]))),
+            for_kernel(_for_each(samples, log_w, self.log_w)),
+            for_kernel(_for_each(samples, packed, self.packed)),
         )
 
     def sums_to_one(self, log_w: NDArray, packed: NDArray) -> bool:
@@ -146,6 +145,20 @@ class Recognised:
                 p = np.exp(packed[..., t.parameters])
                 sums.append(p.reshape(*p.shape[:-1], t.d, -1).sum(axis=-1).ravel())
         return all(bool(np.all(np.abs(s - 1.0) <= 1e-6)) for s in sums)
+
+    def expected_prior(self, log_w: Graph, n: Graph) -> Graph:
+        """Σ_ik r_ik log p(z_i = k) from counts; what counts for nothing adds 0, whatever log w."""
+        some = pt.gt(n, 0.0)
+        return pt.switch(some, n * pt.switch(some, log_w, 0.0), 0.0).sum()
+
+    def log_bases(self, chunk: Chunk) -> NDArray | None:
+        """The part of log p(x_i | k) that no parameter enters, (obs,); None where it is zero."""
+        total = None
+        for t in self.terms:
+            if t.family.has_base:  # else the columns need not be copied
+                base = t.family.log_base(chunk.x[t.columns] + chunk.centre[t.columns, None])
+                total = base if total is None else total + base
+        return total
 
     def expected(self, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
         """Σ_ik r_ik log p(x_i | z_i = k) from statistics, a scalar graph of packed parameters."""
@@ -185,3 +198,8 @@ class Recognised:
         opened = self.derivation.opened
         x = np.asarray(self.derivation.data[opened.observed[term.name]].data)
         return x.reshape(self.derivation.n_obs, term.d)
+
+
+def _for_each(samples: int, values: NDArray, graph: Graph) -> NDArray:
+    """Values of a graph for every sample, also where θ does not enter it."""
+    return np.broadcast_to(values, (samples, *np.shape(values)[-graph.type.ndim :]))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unmix.arguments import random_generator
 from unmix.assign.alignment import component_matches, stored_z
 from unmix.assign.drawing import draw_z
+from unmix.assign.identity import told_by
 from unmix.assign.relabel.blocks import Block, Blocks
 from unmix.assign.relabel.computed import axes_of_computed, computed_anew
 from unmix.assign.relabel.layout import Layout
@@ -159,7 +160,7 @@ def from_model(
         at=at,
         stored=component_matches(derivation, fit, len(stack))[0],
         fingerprint=str(getattr(fit, "attrs", {}).get("fingerprint", "")),
-        told_by=derivation.components,
+        told_by=told_by(derivation),
     )  # fmt: skip
 
 
