@@ -112,21 +112,22 @@ def values_of(
     return _of_numbers(named, _CHECKS.get(family, as_rows)), []
 
 
-def _normal(c: Column, z: Any) -> None:
+def _mean_and_scale(c: Column) -> tuple[Any, Any]:
     x = c.values
     low, high = x.min(), x.max()
     mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
-    sigma = pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
-    pm.Normal(c.name, mu[z], sigma[z], observed=x, dims="obs")
+    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
+
+
+def _normal(c: Column, z: Any) -> None:
+    mu, sigma = _mean_and_scale(c)
+    pm.Normal(c.name, mu[z], sigma[z], observed=c.values, dims="obs")
 
 
 def _student_t(c: Column, z: Any) -> None:
-    x = c.values
-    low, high = x.min(), x.max()
-    mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
-    sigma = pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
+    mu, sigma = _mean_and_scale(c)
     nu = pm.Gamma(f"nu_{c.name}", *NU, dims="component")
-    pm.StudentT(c.name, nu=nu[z], mu=mu[z], sigma=sigma[z], observed=x, dims="obs")
+    pm.StudentT(c.name, nu=nu[z], mu=mu[z], sigma=sigma[z], observed=c.values, dims="obs")
 
 
 def _poisson(c: Column, z: Any) -> None:

@@ -43,10 +43,9 @@ def recognise(derivation: Derivation) -> Recognised:
         With the reason.
     """
     opened, table = derivation.opened, derivation.table
-    model, k = derivation.model, derivation.n_components
+    k = derivation.n_components
     if table.log_prior.type.shape[-1] != 1:
         raise NotRecognised(f"the weights of {opened.latent.name!r} depend on the row")
-    by_name = {rv.name: rv for rv in model.basic_RVs}
     terms: list[Term] = []
     packed: list[Graph] = []
     at = [0, 0, 0]
@@ -54,26 +53,14 @@ def recognise(derivation: Derivation) -> Recognised:
     for name in opened.assignment_terms:
         if name in known:
             continue
-        if name not in opened.observed:
-            kind = "a potential" if name not in by_name else "a further latent"
-            raise NotRecognised(f"{name!r} is {kind} that depends on {opened.latent.name!r}")
-        rv = by_name[name]
-        family = family_of(rv, name)
-        if not in_step(table.index[name], table.z_shape):
-            raise NotRecognised(f"rows of {name!r} do not follow {opened.latent.name!r} one by one")
-        x = np.asarray(derivation.data[opened.observed[name]].data)
+        rv, family, x = observed_rows(derivation, name)
         d = x.size // derivation.n_obs
-        if family.event and d != x.shape[-1]:
-            raise NotRecognised(f"{name!r} has several vectors a row")
         graphs = _parameters(derivation, rv, name, family, x.shape)
         if isinstance(family, Categorical):
             family = family.with_levels(
                 int(graphs[0].type.shape[-1] or _length(derivation, graphs[0]))
             )
-        try:
-            family.columns(x.reshape(derivation.n_obs, d))
-        except ValueError as error:
-            raise NotRecognised(f"{name!r} holds {error}") from None
+        require_taken(name, family, x.reshape(derivation.n_obs, d))
         term = Term(name, family, d, *at)
         at = [at[0] + d, at[1] + family.n_parameters(d), at[2] + family.n_statistics(d)]
         terms.append(term)
@@ -85,6 +72,52 @@ def recognise(derivation: Derivation) -> Recognised:
         packed.append(labels.pack([], k, d))
     log_w = pt.specify_shape(table.log_prior[:, 0], (k,))
     return Recognised(derivation, tuple(terms), log_w, pt.concatenate(packed, axis=1))
+
+
+def observed_rows(derivation: Derivation, name: str) -> tuple[Graph, Family, NDArray]:
+    """An observed variable whose rows follow ``z`` one by one: itself, its family, its values.
+
+    Raises
+    ------
+    NotRecognised
+        With the reason.
+    """
+    opened, table = derivation.opened, derivation.table
+    by_name = {rv.name: rv for rv in derivation.model.basic_RVs}
+    if name not in opened.observed:
+        kind = "a potential" if name not in by_name else "a further latent"
+        raise NotRecognised(f"{name!r} is {kind} that depends on {opened.latent.name!r}")
+    rv = by_name[name]
+    family = family_of(rv, name)
+    if not in_step(table.index[name], table.z_shape):
+        raise NotRecognised(f"rows of {name!r} do not follow {opened.latent.name!r} one by one")
+    x = np.asarray(derivation.data[opened.observed[name]].data)
+    if family.event and x.size // derivation.n_obs != x.shape[-1]:
+        raise NotRecognised(f"{name!r} has several vectors a row")
+    return rv, family, x
+
+
+def require_taken(name: str, family: Family, rows: NDArray) -> None:
+    """Refuse values (obs, d) that the family's loops do not take."""
+    try:
+        family.columns(rows)
+    except ValueError as error:
+        raise NotRecognised(f"{name!r} holds {error}") from None
+
+
+def arguments_of(rv: Graph, family: Family) -> list[Graph]:
+    """The distribution's parameters, over the model's random variables."""
+    return [bare(g) for g in rv.owner.op.dist_params(rv.owner)[: len(family.own)]]
+
+
+def over_values(derivation: Derivation, graphs: list[Graph]) -> list[Graph]:
+    """Graphs over the model's random variables as graphs of θ and ``z``."""
+    opened = derivation.opened
+    values = {**opened.theta, **opened.observed, opened.latent.name: opened.z}
+    found: list[Graph] = replace_rvs_by_values(
+        graphs, rvs_to_values={rv: values[rv.name] for rv in derivation.model.basic_RVs}
+    )
+    return found
 
 
 def family_of(rv: Graph, name: str) -> Family:
@@ -101,13 +134,11 @@ def _parameters(
 ) -> list[Graph]:
     """The distribution's parameters as graphs of θ, (K or 1, columns or 1, …)."""
     opened, z_ndim = derivation.opened, len(derivation.table.z_shape)
-    values = {**opened.theta, **opened.observed, opened.latent.name: opened.z}
-    rvs_to_values = {rv: values[rv.name] for rv in derivation.model.basic_RVs}
-    graphs = [bare(g) for g in rv.owner.op.dist_params(rv.owner)[: len(family.own)]]
+    graphs = arguments_of(rv, family)
     lower = _lower_factor(graphs[1]) if family.name == "MvNormal" else None
     if lower is not None:
         graphs[1] = lower
-    graphs = replace_rvs_by_values(graphs, rvs_to_values=rvs_to_values)
+    graphs = over_values(derivation, graphs)
     every = np.arange(derivation.n_components).reshape((-1,) + (1,) * z_ndim)
     z_every = pt.constant(every.astype(opened.z.type.dtype))
     try:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.logprob.utils import replace_rvs_by_values
 from pytensor.graph.basic import Constant
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
@@ -18,17 +17,20 @@ from pytensor.tensor.linalg import cholesky
 from pytensor.tensor.type import TensorType
 
 from unmix.derive import bayes
-from unmix.derive.bare import bare
 from unmix.derive.compiling import compile_table
-from unmix.derive.follow import in_step
-from unmix.errors import UnmixError
 from unmix.onepass.chunks import make_chunk
 from unmix.onepass.families import Family
 from unmix.onepass.families.categorical import Categorical
 from unmix.onepass.parts import Parts
-from unmix.onepass.recognise import NotRecognised, family_of
+from unmix.onepass.recognise import (
+    NotRecognised,
+    arguments_of,
+    observed_rows,
+    over_values,
+    require_taken,
+)
 from unmix.onepass.terms import Recognised, Term
-from unmix.onepass.verify import TOLERANCE
+from unmix.onepass.verify import require_same
 
 Graph = Any
 Theta = dict[str, NDArray]
@@ -112,27 +114,10 @@ class _Reader:
 
     def observed(self, name: str) -> tuple[str, Family, NDArray, list[Graph]]:
         """Family, rows (obs, d) and parameters, functions of θ and z, of an observed variable."""
-        derivation, opened = self.derivation, self.opened
-        by_name = {rv.name: rv for rv in derivation.model.basic_RVs}
-        if name not in opened.observed:
-            raise NotRecognised(f"{name!r} is no observed variable")
-        rv, family = by_name[name], family_of(by_name[name], name)
-        x = np.asarray(derivation.data[opened.observed[name]].data)
-        if not in_step(derivation.table.index[name], derivation.table.z_shape):
-            raise NotRecognised(f"rows of {name!r} do not follow z one by one")
-        d = x.size // derivation.n_obs
-        if family.event and d != x.shape[-1]:
-            raise NotRecognised(f"{name!r} has several vectors a row")
-        values = {**opened.theta, **opened.observed, opened.latent.name: opened.z}
-        graphs = [bare(g) for g in rv.owner.op.dist_params(rv.owner)[: len(family.own)]]
-        graphs = replace_rvs_by_values(
-            graphs, rvs_to_values={v: values[v.name] for v in derivation.model.basic_RVs}
-        )
-        rows = x.reshape(derivation.n_obs, d)
-        try:
-            family.columns(rows)
-        except ValueError as error:
-            raise NotRecognised(f"{name!r} holds {error}") from None
+        rv, family, x = observed_rows(self.derivation, name)
+        rows = x.reshape(self.derivation.n_obs, -1)
+        require_taken(name, family, rows)
+        graphs = over_values(self.derivation, arguments_of(rv, family))
         return name, family, rows, [self._with_data(g) for g in graphs]
 
     def _with_data(self, graph: Graph) -> Graph:
@@ -256,12 +241,4 @@ def _require_table(derivation: Derivation, parts: Parts) -> None:
         stacked = {name: np.asarray(value)[None] for name, value in theta.items()}
         right = bayes.joint(*derivation.log_terms(stacked))[0]
         found = parts.joint(*parts.pack(theta))
-        with np.errstate(invalid="ignore"):
-            same = np.abs(found - right) <= TOLERANCE * (1.0 + np.abs(right))
-        same |= (found == right) | (np.isnan(found) & np.isnan(right))
-        if not same.all():
-            i, k = (int(v) for v in np.argwhere(~same)[0])
-            raise UnmixError(
-                f"the pass in parts gives {found[i, k]:.12g} for row {i} and component {k} where "
-                f"the derived table gives {right[i, k]:.12g}: please report the model"
-            )
+        require_same("pass in parts", found, right, np.arange(derivation.n_obs))

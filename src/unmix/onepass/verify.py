@@ -34,16 +34,7 @@ def require_table(derivation: Any, onepass: OnePass) -> None:
     for _ in range(2):
         theta = derivation.space.jittered(rng)
         log_w, packed = onepass.recognised.pack(theta)
-        joint, found = table(theta), onepass.joint_at(rows, log_w, packed)
-        with np.errstate(invalid="ignore"):
-            same = np.abs(found - joint) <= TOLERANCE * (1.0 + np.abs(joint))
-        same |= (found == joint) | (np.isnan(found) & np.isnan(joint))
-        if not same.all():
-            i, k = (int(v) for v in np.argwhere(~same)[0])
-            raise UnmixError(
-                f"the compiled pass gives {found[i, k]:.12g} for row {rows[i]} and component {k} "
-                f"where the derived table gives {joint[i, k]:.12g}: please report the model"
-            )
+        require_same("compiled pass", onepass.joint_at(rows, log_w, packed), table(theta), rows)
     total, size = 0.0, 1.0
     for rows, joint in derivation.joint_windows(theta):
         log_marginal, _ = bayes.normalise(joint)
@@ -57,6 +48,25 @@ def require_table(derivation: Any, onepass: OnePass) -> None:
         raise UnmixError(
             f"the compiled pass sums the rows to {summed:.12g} where the derived table gives "
             f"{total:.12g}: please report the model"
+        )
+
+
+def require_same(what: str, found: NDArray, table: NDArray, rows: NDArray) -> None:
+    """Refuse log p(z_i = k, x_i | θ) that differ from the derived table's, both (row, component).
+
+    Raises
+    ------
+    UnmixError
+        With the first number that differs.
+    """
+    with np.errstate(invalid="ignore"):
+        same = np.abs(found - table) <= TOLERANCE * (1.0 + np.abs(table))
+    same |= (found == table) | (np.isnan(found) & np.isnan(table))
+    if not same.all():
+        i, k = (int(v) for v in np.argwhere(~same)[0])
+        raise UnmixError(
+            f"the {what} gives {found[i, k]:.12g} for row {rows[i]} and component {k} where the "
+            f"derived table gives {table[i, k]:.12g}: please report the model"
         )
 
 
