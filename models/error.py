@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmix.by_row import by_row, named
 from unmix.errors import UnmixError
-
-from .by_row import by_row, named  # noqa: TID251  ruff takes the sibling for the banned root name
 
 
 def read(error: Any, rows: NDArray, features: int) -> NDArray:

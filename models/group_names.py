@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from unmix.by_row import by_row, missing, named
 from unmix.errors import UnmixError
 from unmix.printable import printable
-
-from .by_row import by_row, missing, named  # noqa: TID251  ruff takes the sibling for the root name
 
 
 @dataclass(frozen=True)

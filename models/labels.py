@@ -18,10 +18,10 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from unmix.by_row import by_row, missing, named
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 
-from .by_row import by_row, missing, named  # noqa: TID251  ruff takes it for the banned root name
 from .together import Subjects  # noqa: TID251
 
 UNKNOWN = -1

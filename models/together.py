@@ -16,9 +16,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.by_row import by_row, missing
 from unmix.errors import UnmixError
-
-from .by_row import by_row, missing  # noqa: TID251  ruff takes the sibling for the banned root name
 
 
 @dataclass(frozen=True)

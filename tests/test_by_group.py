@@ -129,9 +129,9 @@ def test_groups_of_labels_that_mean_nothing_say_so(model):
 @pytest.mark.parametrize(
     ("by", "said"),
     [
-        (BY[:-1], r"by has shape \(9,\) and there are 10 observations"),
+        (BY[:-1], r"by has 9 values for 10 rows"),
         (np.c_[BY, BY], r"by has shape \(10, 2\)"),
-        ([[1], [1, 2]], "by has shape"),
+        ([[1], [1, 2]], "by has entries"),
         ("groups", "the model was built with no argument by row"),
         ([None, *BY[1:]], "by is missing in row r0"),
         ([np.nan, *range(9)], "by is missing in row r0"),

@@ -144,3 +144,12 @@ def test_wrong_weights_are_rejected(pairs, mutant, monkeypatch):
     mutant(monkeypatch)
     wrong = unmix.em(weighted, starts=2, rng=1)
     assert abs(wrong.log_likelihood - right.log_likelihood) > 1e-3
+
+
+def test_weights_of_subjects_are_one_for_each_subject(rows):
+    x = rows[0][:12]
+    together = list("aabbccddeeff")
+    model = unmix.models.gaussian(x, 2, together=together, weights=np.arange(6.0), **PRIORS)
+    np.testing.assert_array_equal(derive(model).weight, np.arange(6.0))
+    with pytest.raises(unmix.UnmixError, match="12 values for 6 rows"):
+        unmix.weigh(model, np.ones(12))

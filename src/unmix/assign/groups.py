@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from unmix.by_row import by_row, missing
 from unmix.derive import Derivation
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
@@ -82,17 +82,12 @@ def read_groups(derivation: Derivation, by: Any) -> Groups:
                 f"{listed(sorted(kept)) or 'no argument'} by row: give the group of each row"
             )
         by = kept[by]
-    if isinstance(by, pd.Series):
-        by = _in_order(by, derivation.obs_labels)
-    try:
-        values = np.asarray(by)
-    except ValueError:
-        values = np.zeros((0, 0))
-    if values.shape != (n,):
+    values = by_row("by", by, derivation.obs_labels)
+    if values.ndim != 1:
         raise UnmixError(
             f"by has shape {values.shape} and there are {n} observations: give the group of each"
         )
-    none = np.asarray(pd.isna(values))
+    none = missing(values)
     if none.any():
         row = derivation.obs_labels[int(np.argmax(none))]
         raise UnmixError(f"by is missing in row {row}: name a group there")
@@ -108,11 +103,3 @@ def read_groups(derivation: Derivation, by: Any) -> Groups:
                 "that it has no average: leave the group out"
             )
     return groups
-
-
-def _in_order(by: pd.Series, labels: NDArray) -> NDArray:
-    """A Series in the order of the rows where its index names them, else as it stands."""
-    rows = pd.Index(labels)
-    if len(by) == len(rows) and by.index.is_unique and rows.isin(by.index).all():
-        return by.reindex(rows).to_numpy()
-    return by.to_numpy()

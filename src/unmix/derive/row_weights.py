@@ -47,10 +47,16 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
     if weights is None:
         _weights.pop(model, None)
         return model
-    array = checked_weights(_in_order(weights, model))
     from unmix.derive.latent import find_latent  # here, because that module opens graphs
 
     latent = find_latent(model)
+    dims = model.named_vars_to_dims.get(latent.name) or (None,)
+    labels = model.coords.get(dims[0]) if dims[0] is not None else None
+    if labels is not None:
+        from unmix.by_row import by_row  # here, because pandas takes a while to load
+
+        weights = by_row("weights", weights, np.asarray(labels))
+    array = checked_weights(weights)
     rows = int(np.prod(model.initial_point(0)[latent.name].shape))
     if len(array) != rows:
         raise UnmixError(
@@ -59,15 +65,6 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
         )
     _weights[model] = array
     return model
-
-
-def _in_order(weights: Any, model: pm.Model) -> Any:
-    """Weights in the order of the rows, where they have an index that names these."""
-    labels = model.coords.get("obs")
-    if labels is None or not hasattr(weights, "reindex"):
-        return weights
-    same = len(weights) == len(labels) and set(weights.index) == set(labels)
-    return weights.reindex(list(labels)) if same and weights.index.is_unique else weights
 
 
 def checked_weights(weights: Any, labels: NDArray | None = None) -> NDArray[np.float64]:
