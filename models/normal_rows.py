@@ -95,6 +95,4 @@ def observe(
     if values.ndim == 2 and covariance == "full":
         d = values.shape[1]
         corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
-    observe_normals(
-        values, z, mu, sigma, corr, normals=len(pm.modelcontext(None).coords["component"])
-    )
+    observe_normals(values, z, mu, sigma, corr, normals=k)

@@ -52,11 +52,6 @@ def observe(
         Errors of measurement, from `unmix.models.error.read`.
     """
     dims = ("obs", "feature")[: x.ndim]
-    cells = None if np.isfinite(x).all() else Cells(x)
-    if cells is not None:
-        note_present(pm.modelcontext(None), "x", cells.there)
-        x = cells.filled
-    there = None if cells is None else cells.there
     is_noise = pt.eq(k, normals)
     k = pt.minimum(k, normals - 1) if box is not None else k
     if error is not None:
@@ -67,18 +62,19 @@ def observe(
         elif error.ndim == 1 and x.ndim == 2:
             error = np.repeat(error[:, None], x.shape[1], axis=1)
         s = pm.Data("error", error)
+    sd = sigma if corr is not None or "sigma" in alike else sigma[k]
+    if corr is None and error is not None:
+        sd = pt.sqrt(sd**2 + s**2)
+    if corr is None and box is None:
+        observe_cells(x, mu[k], sd, dims=dims)
+        return
+    cells = _cells(x)
+    x, there = (x, None) if cells is None else (cells.filled, cells.there)
     mean = mu[k] if cells is None else cells.mean(mu[k])
-    if corr is None:
-        sd = sigma if "sigma" in alike else sigma[k]
-        if error is not None:
-            sd = pt.sqrt(sd**2 + s**2)
-        if cells is not None:
-            sd = cells.scale(sd)
-        if box is not None:
-            which = is_noise if x.ndim == 1 else is_noise[:, None]
-            normal_or_noise("x", which, mean, sd, observed=x, box=box, there=there, dims=dims)
-        else:
-            pm.Normal("x", mean, sd, observed=x, dims=dims)
+    if corr is None and box is not None:
+        sd = sd if cells is None else cells.scale(sd)
+        which = is_noise if x.ndim == 1 else is_noise[:, None]
+        normal_or_noise("x", which, mean, sd, observed=x, box=box, there=there, dims=dims)
         return
     chol = sigma[..., None] * corr
     if chol.ndim == 2:
@@ -100,9 +96,17 @@ def observe(
 
 def observe_cells(x: NDArray, mean: Any, sd: Any, *, dims: Any) -> None:
     """Declare rows ``x`` whose features are independent, from means and deviations by row."""
-    cells = None if np.isfinite(x).all() else Cells(x)
+    cells = _cells(x)
     if cells is None:
         pm.Normal("x", mean, sd, observed=x, dims=dims)
-        return
+    else:
+        pm.Normal("x", cells.mean(mean), cells.scale(sd), observed=cells.filled, dims=dims)
+
+
+def _cells(x: NDArray) -> Cells | None:
+    """Which cells are missing, noted beside the model; None where none is."""
+    if np.isfinite(x).all():
+        return None
+    cells = Cells(x)
     note_present(pm.modelcontext(None), "x", cells.there)
-    pm.Normal("x", cells.mean(mean), cells.scale(sd), observed=cells.filled, dims=dims)
+    return cells
