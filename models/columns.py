@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from unmix.counts import as_counts, as_waits
 from unmix.errors import UnmixError
-from unmix.levels import Level, codes_of, levels_of, require_complete, require_telling
+from unmix.levels import MISSING, Level, codes_of, levels_of, require_telling, there
 from unmix.printable import printable
 from unmix.rows import as_rows
 
-from .parts import typical  # noqa: TID251  a sibling
+from .missing import CERTAIN, NEVER, cells_of  # noqa: TID251  a sibling
+from .parts import typical  # noqa: TID251
 from .student_t import NU  # noqa: TID251
 
 # Of this many different whole numbers and fewer, the guess is levels; of more, counts.
@@ -38,7 +39,7 @@ class Column:
     name
         The variable's.
     values
-        Numbers, or numbers of levels, (obs,).
+        Numbers, or numbers of levels, (obs,); NaN where a cell is missing.
     levels
         Of a categorical column.
     """
@@ -48,15 +49,15 @@ class Column:
     levels: list[Level]
 
 
-def guess(column: pd.Series, labels: NDArray) -> str:
-    """The family of a column by its type and values; the rule stands in `mixed`.
+def guess(column: pd.Series) -> str:
+    """The family of a column by the type and values of its cells; the rule stands in `mixed`.
 
     Raises
     ------
     UnmixError
-        For a missing cell.
+        For a column without cells.
     """
-    require_complete(column, labels)
+    column = there(column)
     if pd.api.types.is_bool_dtype(column):
         return "bernoulli"
     if not pd.api.types.is_numeric_dtype(column):
@@ -72,30 +73,33 @@ def guess(column: pd.Series, labels: NDArray) -> str:
     return "poisson" if x.mean() < LARGE else "normal"
 
 
-def _of_numbers(column: pd.Series, check: Callable[..., Any] = as_rows) -> NDArray:
+def _of_numbers(column: pd.Series, check: Callable[..., Any]) -> NDArray:
     """Numbers of a column, looked at as its family's rows are."""
-    values: NDArray = check(column).values
+    values: NDArray = check(column, missing=True).values
     return values
 
 
 def _binary(column: pd.Series, labels: NDArray) -> NDArray:
-    """A column of two answers as 0 and 1."""
-    require_complete(column, labels)
-    plain = column.astype(object).to_numpy()
-    wrong = np.flatnonzero([v not in (0, 1) for v in plain])
+    """A column of two answers as 0 and 1, NaN where a cell is missing."""
+    plain, missing = column.astype(object).to_numpy(), column.isna().to_numpy()
+    wrong = np.flatnonzero(
+        [not gone and v not in (0, 1) for v, gone in zip(plain, missing, strict=True)]
+    )
     if len(wrong):
         raise UnmixError(
             f"column {printable(column.name)} is {printable(plain[wrong[0]])} in row "
             f"{labels[wrong[0]]}, and bernoulli takes 0 and 1, or False and True: correct the cell "
             "or call the column categorical in families"
         )
-    return plain.astype(np.int64)
+    return np.where(missing, np.nan, plain).astype(np.float64)
 
 
 def values_of(
     column: pd.Series, family: str, levels: list[Level] | None, labels: NDArray
 ) -> tuple[NDArray, list[Level]]:
     """A column as its family takes it: numbers, and the levels where they are numbers of these.
+
+    Numbers are NaN where a cell is missing.
 
     Raises
     ------
@@ -104,58 +108,70 @@ def values_of(
     """
     if family == "categorical":
         known = levels_of(column, labels) if levels is None else levels
-        return codes_of(column, known, labels), known
+        codes = codes_of(column, known, labels)
+        return np.where(codes == MISSING, np.nan, codes), known
     if family == "bernoulli":
         return _binary(column, labels), []
-    require_complete(column, labels)
     named = pd.Series(column.to_numpy(), index=labels, name=column.name)
     return _of_numbers(named, _CHECKS.get(family, as_rows)), []
 
 
 def _mean_and_scale(c: Column) -> tuple[Any, Any]:
     x = c.values
-    low, high = x.min(), x.max()
+    low, high = np.nanmin(x), np.nanmax(x)
     mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
-    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / x.std(), dims="component")
+    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / np.nanstd(x), dims="component")
 
 
 def _normal(c: Column, z: Any) -> None:
     mu, sigma = _mean_and_scale(c)
-    pm.Normal(c.name, mu[z], sigma[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    mean, scale = cells.known(mu[z], 0.0), cells.known(sigma[z], CERTAIN)
+    pm.Normal(c.name, mean, scale, observed=cells.filled, dims="obs")
 
 
 def _student_t(c: Column, z: Any) -> None:
     mu, sigma = _mean_and_scale(c)
     nu = pm.Gamma(f"nu_{c.name}", *NU, dims="component")
-    pm.StudentT(c.name, nu=nu[z], mu=mu[z], sigma=sigma[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    tails, mean = cells.known(nu[z], 1.0), cells.known(mu[z], 0.0)
+    scale = cells.known(sigma[z], 1 / np.pi)
+    pm.StudentT(c.name, nu=tails, mu=mean, sigma=scale, observed=cells.filled, dims="obs")
 
 
 def _poisson(c: Column, z: Any) -> None:
     rate = pm.Gamma(f"rate_{c.name}", 1, 1 / typical(c.values), dims="component")
-    pm.Poisson(c.name, rate[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    pm.Poisson(c.name, cells.known(rate[z], NEVER), observed=cells.whole, dims="obs")
 
 
 def _negative_binomial(c: Column, z: Any) -> None:
     mu = pm.Exponential(f"mu_{c.name}", scale=typical(c.values), dims="component")
     alpha = pm.Exponential(f"alpha_{c.name}", scale=10.0, dims="component")
-    pm.NegativeBinomial(c.name, mu=mu[z], alpha=alpha[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    mean, shape = cells.known(mu[z], NEVER), cells.known(alpha[z], 1.0)
+    pm.NegativeBinomial(c.name, mu=mean, alpha=shape, observed=cells.whole, dims="obs")
 
 
 def _exponential(c: Column, z: Any) -> None:
     rate = pm.Gamma(f"rate_{c.name}", 2, 2 * typical(c.values), dims="component")
-    pm.Exponential(c.name, rate[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    pm.Exponential(c.name, cells.known(rate[z], 1.0), observed=cells.filled, dims="obs")
 
 
 def _bernoulli(c: Column, z: Any) -> None:
     p = pm.Beta(f"p_{c.name}", 1, 1, dims="component")
-    pm.Bernoulli(c.name, p[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    pm.Bernoulli(c.name, cells.known(p[z], NEVER), observed=cells.whole, dims="obs")
 
 
 def _categorical(c: Column, z: Any) -> None:
     level = f"level_{c.name}"
     pm.modelcontext(None).add_coord(level, c.levels)
     p = pm.Dirichlet(f"p_{c.name}", [1.0] * len(c.levels), dims=("component", level))
-    pm.Categorical(c.name, p[z], observed=c.values, dims="obs")
+    cells = cells_of(c.values, c.name)
+    shares = cells.shares(p[z], len(c.levels))
+    pm.Categorical(c.name, shares, observed=cells.whole, dims="obs")
 
 
 FAMILIES: dict[str, Callable[[Column, Any], None]] = {

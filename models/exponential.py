@@ -19,6 +19,7 @@ from unmix.counts import as_waits
 from unmix.recipe import remember
 
 from .components import component_names  # noqa: TID251  a sibling
+from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
 
@@ -36,7 +37,7 @@ def exponential(
     ----------
     x
         Numbers that are 0 or more: array of shape (obs,) or (obs, feature), pandas Series or
-        DataFrame.
+        DataFrame; NaN where a cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
     concentration
@@ -57,7 +58,7 @@ def exponential(
         For a negative cell, a constant column, or a number of components that the rows cannot
         carry.
     """
-    rows = as_waits(x)
+    rows = as_waits(x, missing=True)
     names = component_names(components, len(rows.values))
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
     mean = positive("mean", typical(rows.values) if mean is None else mean)
@@ -67,7 +68,10 @@ def exponential(
         w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
         rate = pm.Gamma("rate", shape, shape * mean, dims=("component", *feature))
         z = pm.Categorical("z", w, dims="obs")
-        pm.Exponential("x", rate[z], observed=rows.values, dims=("obs", *feature))
+        cells = cells_of(rows.values)
+        pm.Exponential(
+            "x", cells.known(rate[z], 1.0), observed=cells.filled, dims=("obs", *feature)
+        )
     arguments = {
         "components": components,
         "concentration": concentration,

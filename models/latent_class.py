@@ -22,11 +22,21 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
-from unmix.levels import Level, as_frame, codes_of, columns_of, items, row_labels
+from unmix.levels import (
+    MISSING,
+    Level,
+    as_frame,
+    codes_of,
+    columns_of,
+    items,
+    require_complete,
+    row_labels,
+)
 from unmix.recipe import remember
 from unmix.safe_names import safe_names
 
 from .components import component_names  # noqa: TID251  a sibling
+from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
 
@@ -44,7 +54,7 @@ def latent_class(
     ----------
     x
         Items: a frame of whole numbers, text, truth values or categoricals, or an array of shape
-        (obs,) or (obs, item).
+        (obs,) or (obs, item); a cell may be missing.
     components
         Number of classes, at least 1 and at most the number of rows; or a sequence of names.
     levels
@@ -65,8 +75,8 @@ def latent_class(
     Raises
     ------
     UnmixError
-        For a missing cell, a cell that is none of the declared levels, a constant column, or a
-        number of components that the rows cannot carry.
+        For a cell that is none of the declared levels, a constant column, or a number of
+        components that the rows cannot carry.
 
     Notes
     -----
@@ -90,8 +100,10 @@ def latent_class(
             p = pm.Dirichlet(
                 "p", [item_concentration] * len(same), dims=("component", "item", "level")
             )
-            data = np.stack(list(codes.values()), axis=1)
-            pm.Categorical("x", p[z], observed=data, dims=("obs", "item"))
+            cells = cells_of(_as_cells(np.stack(list(codes.values()), axis=1)))
+            pm.Categorical(
+                "x", cells.shares(p[z], len(same)), observed=cells.whole, dims=("obs", "item")
+            )
         for item, name in called.items():
             model.add_coord(f"level_{name}", known[item])
             p = pm.Dirichlet(
@@ -99,7 +111,9 @@ def latent_class(
                 [item_concentration] * len(known[item]),
                 dims=("component", f"level_{name}"),
             )
-            pm.Categorical(name, p[z], observed=codes[item], dims="obs")
+            cells = cells_of(_as_cells(codes[item]), name)
+            shares = cells.shares(p[z], len(known[item]))
+            pm.Categorical(name, shares, observed=cells.whole, dims="obs")
 
     def encode(new: Any) -> dict[str, NDArray]:
         return _encoded(new, known, called)
@@ -117,12 +131,19 @@ def latent_class(
     )
 
 
+def _as_cells(codes: NDArray) -> NDArray[np.float64]:
+    """Numbers of levels, NaN where a cell is missing."""
+    return np.where(codes == MISSING, np.nan, codes)
+
+
 def _encoded(new: Any, known: dict[str, list[Level]], called: dict[str, str]) -> dict[str, NDArray]:
     """New rows of items as numbers of levels, by variable of the model."""
     if isinstance(new, Mapping) and not set(map(str, new)) & set(known):
         return dict(new)  # by names of the model's own variables
     frame = columns_of(new, list(known))
     labels = row_labels(frame)
+    for item in known:
+        require_complete(frame[item], labels)
     codes = {item: codes_of(frame[item], levels, labels) for item, levels in known.items()}
     if not called:
         return {"x": np.stack(list(codes.values()), axis=1)}

@@ -9,19 +9,32 @@ all rows at once, whichever cells they lack, a missing cell is one that is obser
 as 0, from a normal distribution with mean 0 and standard deviation 1/√(2π), whose density at 0 is
 exactly 1, independent of all other cells and the same for every component. Such a cell adds
 log 1 = 0, and what is left is the marginal. A row without any cell keeps its prior weights.
+
+Every family has a distribution whose density or probability at 0 is 1:
+
+    Normal(0, 1/√(2π))      Poisson(0)           Bernoulli(0)
+    StudentT(1, 0, 1/π)     Exponential(1)       Categorical(1, 0, …)
+    NegativeBinomial(0, 1)
+
+Rates and probabilities of 0 are declared as `NEVER`, whose logarithm is finite and which 1 is the
+same with as without.
 """
 
 from typing import Any
 
 import numpy as np
+import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from unmix.derive.present import note_present
+
 CERTAIN = 1 / np.sqrt(2 * np.pi)
+NEVER = 1e-300
 
 
 class Cells:
-    """Rows of which some cells are missing.
+    """Rows of which some cells may be missing.
 
     Parameters
     ----------
@@ -43,6 +56,25 @@ class Cells:
             self.there.reshape(len(values), -1), axis=0, return_inverse=True
         )
         self._pattern = pattern.reshape(-1)
+
+    @property
+    def complete(self) -> bool:
+        """Whether no cell is missing."""
+        return bool(self.there.all())
+
+    @property
+    def whole(self) -> NDArray[np.int64]:
+        """The values as whole numbers, 0 in place of what is missing."""
+        return self.filled.astype(np.int64)
+
+    def known(self, parameter: Any, certain: Any) -> Any:
+        """A parameter of the cells, ``parameter[z]``, with ``certain`` for one that is missing."""
+        return parameter if self.complete else pt.where(self.there, parameter, certain)
+
+    def shares(self, p: Any, levels: int) -> Any:
+        """Probabilities of the cells' levels, (…, level), from each row's ``p[z]``."""
+        certain = np.where(np.arange(levels) == 0, 1.0, NEVER)
+        return p if self.complete else pt.where(self.there[..., None], p, certain)
 
     def mean(self, mu: Any) -> Any:
         """Means of the cells, from each row's ``mu[z]``."""
@@ -71,3 +103,14 @@ class Cells:
         there = self._patterns.astype(float)
         certain = CERTAIN**2 * np.stack([np.diag(1 - row) for row in there])
         return there[:, :, None] * there[:, None, :], certain
+
+
+def cells_of(values: NDArray, name: str = "x") -> Cells:
+    """The cells of an observed variable, to be called in a model's `with` block.
+
+    Where some are missing that is noted beside the model.
+    """
+    cells = Cells(values)
+    if not cells.complete:
+        note_present(pm.modelcontext(None), name, cells.there)
+    return cells

@@ -15,12 +15,13 @@ of one family.
 What the family of a column is, unless said: text and categoricals are categorical; truth values,
 and whole numbers that are 0 and 1, bernoulli; numbers with decimals, and whole numbers some of
 which are negative, normal; other whole numbers categorical where there are at most 5 different
-ones, else poisson, or from a mean of 100 on normal.
+ones, else poisson, or from a mean of 100 on normal. Cells that are missing are not looked at.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
@@ -62,7 +63,7 @@ def mixed(
     Parameters
     ----------
     x
-        A frame.
+        A frame; cells may be missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
     families
@@ -97,7 +98,7 @@ def mixed(
     chosen = _chosen(families, columns)
     labels = row_labels(frame)
     for name in columns:
-        chosen.setdefault(name, "categorical" if name in declared else guess(frame[name], labels))
+        chosen.setdefault(name, "categorical" if name in declared else guess(frame[name]))
     names = component_names(components, len(frame))
     concentration = positive("concentration", concentration)
     called = safe_names(columns, PARTS)
@@ -147,10 +148,10 @@ def guessed_families(x: Any) -> dict[str, str]:
     Raises
     ------
     UnmixError
-        For a missing cell, or two columns of one name.
+        For two columns of one name, or a column without cells.
     """
     frame = as_frame(x)
-    return {str(name): guess(column, row_labels(frame)) for name, column in frame.items()}
+    return {str(name): guess(column) for name, column in frame.items()}
 
 
 def _chosen(families: Mapping[str, str] | None, columns: list[str]) -> dict[str, str]:
@@ -185,9 +186,10 @@ def _encoded(
     labels = row_labels(frame)
     found = {}
     for name, variable in called.items():
+        require_complete(frame[name], labels)
         if chosen[name] in ("categorical", "bernoulli"):
-            found[variable] = values_of(frame[name], chosen[name], known.get(name), labels)[0]
+            codes = values_of(frame[name], chosen[name], known.get(name), labels)[0]
+            found[variable] = codes.astype(np.int64)
         else:
-            require_complete(frame[name], labels)
             found[variable] = frame[name].infer_objects().to_numpy()
     return found

@@ -26,6 +26,7 @@ from unmix.counts import as_counts
 from unmix.recipe import remember
 
 from .components import component_names  # noqa: TID251  a sibling
+from .missing import NEVER, cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
 
@@ -42,7 +43,8 @@ def negative_binomial(
     Parameters
     ----------
     x
-        Counts: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+        Counts: array of shape (obs,) or (obs, feature), pandas Series or DataFrame; NaN where a
+        cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
     concentration
@@ -70,7 +72,7 @@ def negative_binomial(
     Maximum likelihood need not have a finite ``alpha``: where a component's counts vary less than
     Poisson's would, the likelihood rises for ever as alpha grows. The status of `unmix.em` says so.
     """
-    rows = as_counts(x)
+    rows = as_counts(x, missing=True)
     names = component_names(components, len(rows.values))
     concentration = positive("concentration", concentration)
     mean = positive("mean", typical(rows.values) if mean is None else mean)
@@ -88,7 +90,12 @@ def negative_binomial(
         mu = pm.Exponential("mu", scale=mean, dims=("component", *feature))
         alpha = pm.Exponential("alpha", scale=alpha, dims=("component", *feature))
         z = pm.Categorical("z", w, dims="obs")
+        cells = cells_of(rows.values)
         pm.NegativeBinomial(
-            "x", mu=mu[z], alpha=alpha[z], observed=rows.values, dims=("obs", *feature)
+            "x",
+            mu=cells.known(mu[z], NEVER),
+            alpha=cells.known(alpha[z], 1.0),
+            observed=cells.whole,
+            dims=("obs", *feature),
         )
     return remember(model, "negative_binomial", arguments)

@@ -13,10 +13,8 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from unmix.derive.present import note_present
-
 from .error import as_covariances  # noqa: TID251  ruff takes siblings for the banned root name
-from .missing import Cells  # noqa: TID251
+from .missing import Cells, cells_of  # noqa: TID251
 from .noise import normal_or_noise, vector_or_noise  # noqa: TID251
 
 
@@ -107,6 +105,4 @@ def _cells(x: NDArray) -> Cells | None:
     """Which cells are missing, noted beside the model; None where none is."""
     if np.isfinite(x).all():
         return None
-    cells = Cells(x)
-    note_present(pm.modelcontext(None), "x", cells.there)
-    return cells
+    return cells_of(x)

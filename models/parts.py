@@ -32,6 +32,6 @@ def positive(name: str, value: Any) -> Any:
 
 
 def typical(x: NDArray) -> Any:
-    """The mean of each column; 1 where all of it is zero, so that a prior can be scaled by it."""
-    mean = x.mean(axis=0)
+    """The mean of each column's cells; 1 where all are zero, so that priors can be scaled by it."""
+    mean = np.nanmean(x, axis=0)
     return np.where(mean > 0, mean, 1.0) if np.ndim(mean) else (float(mean) or 1.0)

@@ -19,6 +19,7 @@ from unmix.counts import as_counts
 from unmix.recipe import remember
 
 from .components import component_names  # noqa: TID251  a sibling
+from .missing import NEVER, cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
 
@@ -35,7 +36,8 @@ def poisson(
     Parameters
     ----------
     x
-        Counts: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+        Counts: array of shape (obs,) or (obs, feature), pandas Series or DataFrame; NaN where a
+        cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
     concentration
@@ -56,7 +58,7 @@ def poisson(
         For cells that are no counts, a constant column, or a number of components that the rows
         cannot carry.
     """
-    rows = as_counts(x)
+    rows = as_counts(x, missing=True)
     names = component_names(components, len(rows.values))
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
     mean = positive("mean", typical(rows.values) if mean is None else mean)
@@ -66,7 +68,8 @@ def poisson(
         w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
         rate = pm.Gamma("rate", shape, shape / mean, dims=("component", *feature))
         z = pm.Categorical("z", w, dims="obs")
-        pm.Poisson("x", rate[z], observed=rows.values, dims=("obs", *feature))
+        cells = cells_of(rows.values)
+        pm.Poisson("x", cells.known(rate[z], NEVER), observed=cells.whole, dims=("obs", *feature))
     arguments = {
         "components": components,
         "concentration": concentration,

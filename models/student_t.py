@@ -28,6 +28,7 @@ from unmix.recipe import remember
 from unmix.rows import as_rows
 
 from .components import component_names  # noqa: TID251  a sibling
+from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
 NU = (2.0, 0.1)
@@ -50,7 +51,8 @@ def student_t(
     Parameters
     ----------
     x
-        Rows: array of shape (obs,) or (obs, feature), pandas Series or DataFrame.
+        Rows: array of shape (obs,) or (obs, feature), pandas Series or DataFrame; NaN where a cell
+        is missing, unless covariances are full.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
     covariance
@@ -85,15 +87,15 @@ def student_t(
     Maximum likelihood need not have a finite ``nu``: where a component has no tails beyond a
     normal's, the likelihood rises for ever as nu grows. The status of `unmix.em` says so.
     """
-    rows = as_rows(x)
+    one_of("covariance", covariance, ("diagonal", "full"))
+    rows = as_rows(x, missing=True)
     values = rows.values
     names = component_names(components, len(values))
-    one_of("covariance", covariance, ("diagonal", "full"))
     concentration = positive("concentration", concentration)
-    low, high = values.min(axis=0), values.max(axis=0)
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     centre = (low + high) / 2 if centre is None else centre
     spread = positive("spread", high - low if spread is None else spread)
-    scale = positive("scale", values.std(axis=0) if scale is None else scale)
+    scale = positive("scale", np.nanstd(values, axis=0) if scale is None else scale)
     if np.shape(nu) != (2,):
         raise UnmixError(f"nu is {said(nu)}: give the shape and the rate of its Gamma prior")
     shape, rate = positive("nu", nu)
@@ -108,6 +110,13 @@ def student_t(
         "correlation": correlation,
     }
     d = 1 if values.ndim == 1 else values.shape[1]
+    if d > 1 and covariance == "full" and np.isnan(values).any():
+        row, column = np.argwhere(np.isnan(values))[0]
+        raise UnmixError(
+            f"column {rows.features[column]!r} has no value in row {rows.labels[row]}, and the "
+            "features of a multivariate t hang together, so that such a cell cannot be declared "
+            "apart: take covariance='diagonal', or gaussian"
+        )
     feature = ("feature",) if d > 1 else ()
     with pm.Model(coords={"component": names, "feature": rows.features}) as model:
         add_rows(model, rows.labels)
@@ -123,8 +132,14 @@ def student_t(
                 "x", nu=nu[z], mu=mu[z], chol=chol[z], observed=values, dims=("obs", "feature")
             )
         else:
+            cells = cells_of(values)
             tails = nu[z][:, np.newaxis] if d > 1 else nu[z]
             pm.StudentT(
-                "x", nu=tails, mu=mu[z], sigma=sigma[z], observed=values, dims=("obs", *feature)
+                "x",
+                nu=cells.known(tails, 1.0),
+                mu=cells.known(mu[z], 0.0),
+                sigma=cells.known(sigma[z], 1 / np.pi),
+                observed=cells.filled,
+                dims=("obs", *feature),
             )
     return remember(model, "student_t", arguments)

@@ -3,7 +3,10 @@
 Each is a function that puts the mistake in place through pytest's ``monkeypatch``.
 """
 
+import sys
+
 import numpy as np
+import pytensor.tensor as pt
 from unmix.models.missing import Cells
 
 from unmix.derive import row_weights
@@ -44,6 +47,24 @@ def a_missing_cell_has_unit_variance(monkeypatch):
 
 
 CELLS = {f.__name__: f for f in (a_missing_cell_is_a_zero, a_missing_cell_has_unit_variance)}
+
+
+def a_missing_cell_is_the_first_value(monkeypatch):
+    monkeypatch.setattr(Cells, "known", lambda self, parameter, certain: parameter)
+    monkeypatch.setattr(Cells, "shares", lambda self, p, levels: p)
+
+
+def a_missing_cell_is_half_certain(monkeypatch):
+    """Responsibilities stay right and the likelihood does not."""
+    monkeypatch.setattr(sys.modules["unmix.models.poisson"], "NEVER", 0.5)
+    monkeypatch.setattr(
+        Cells, "shares", lambda self, p, levels: pt.where(self.there[..., None], p, 1 / levels)
+    )
+
+
+FAMILY_CELLS = {
+    f.__name__: f for f in (a_missing_cell_is_the_first_value, a_missing_cell_is_half_certain)
+}
 
 
 def cells_filled_with_their_expectation(monkeypatch):

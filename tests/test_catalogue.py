@@ -159,7 +159,7 @@ def test_a_change_of_units_changes_nothing(model):
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        (["a", None, "b"], "has no value in row 1"),
+        ([None, None, None], "has no cell that is there"),
         ([1.0, 2.5, 1.0], "is '2.5' in row 1, which is no level"),
         (pd.Series(["a", 1, "a"], dtype=object), "holds both text and numbers"),
         (["a", "b", "c"], "a value of its own in every row"),

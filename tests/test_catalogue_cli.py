@@ -192,6 +192,27 @@ def test_what_is_wrong_in_a_typed_column(tmp_path, text, words):
     assert words in str(found.value)
 
 
+def test_a_typed_cell_may_be_missing(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,c,d,e\n1,x,0.5,true,none\n,y,,false,mild\n3,NA,1.5,,\n1,y,2,true,mild\n")
+    frame = read_table(path, text=True, missing=True)
+    holes = pd.DataFrame(
+        {
+            "a": pd.Series([1, None, 3, 1], dtype=object),
+            "b": ["x", "y", None, "y"],
+            "c": [0.5, np.nan, 1.5, 2.0],
+            "d": pd.Series([True, False, None, True], dtype=object),
+            "e": ["none", "mild", None, "mild"],  # an answer, among words
+        }
+    )
+    pd.testing.assert_frame_equal(
+        frame.astype({"b": object, "e": object}), holes.astype({"b": object, "e": object})
+    )
+    frame.to_parquet(tmp_path / "t.parquet")
+    again = read_table(tmp_path / "t.parquet", text=True, missing=True)
+    assert again.isna().equals(holes.isna())
+
+
 def test_codes_some_of_which_are_no_numbers_are_text(tmp_path):
     frame = typed(tmp_path, "a\n1\n2\n3+\n2\n")
     assert frame["a"].to_list() == ["1", "2", "3+", "2"]

@@ -13,12 +13,12 @@ from unmix.rows import Rows, as_rows
 LARGEST = 2**53
 
 
-def as_counts(x: Any, *, name: str = "x") -> Rows:
-    """Rows of counts, as whole numbers.
+def as_counts(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
+    """Rows of counts, as whole numbers; as floats where cells are missing.
 
     Parameters
     ----------
-    x, name
+    x, name, missing
         As in `as_rows`.
 
     Raises
@@ -26,11 +26,11 @@ def as_counts(x: Any, *, name: str = "x") -> Rows:
     UnmixError
         As `as_rows`; and for a negative number or one that is not whole, naming column and row.
     """
-    rows = as_rows(x, name=name)
+    rows = as_rows(x, name=name, missing=missing)
     _require(rows, lambda v: v < 0, "counts are 0 or more: correct the cell")
     _require(
         rows,
-        lambda v: v != np.floor(v),
+        lambda v: (v != np.floor(v)) & ~np.isnan(v),
         "counts are whole numbers: correct the cell, or take a model for measurements",
     )
     _require(
@@ -38,18 +38,25 @@ def as_counts(x: Any, *, name: str = "x") -> Rows:
         lambda v: v > LARGEST,
         "whole numbers differ from their neighbours up to 2^53 only: take a model for measurements",
     )
+    if np.isnan(rows.values).any():
+        return rows
     return replace(rows, values=rows.values.astype(np.int64))
 
 
-def as_waits(x: Any, *, name: str = "x") -> Rows:
+def as_waits(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     """Rows of numbers that are 0 or more.
+
+    Parameters
+    ----------
+    x, name, missing
+        As in `as_rows`.
 
     Raises
     ------
     UnmixError
         As `as_rows`; and for a negative number, naming column and row.
     """
-    rows = as_rows(x, name=name)
+    rows = as_rows(x, name=name, missing=missing)
     _require(rows, lambda v: v < 0, "waiting times are 0 or more: correct the cell")
     return rows
 

@@ -3,6 +3,7 @@
 Items come as whole numbers, text, truth values or pandas categoricals. A categorical's levels are
 its categories, in their order; of anything else they are the values found, sorted. They may be
 declared instead, as for new rows, where a level that does not occur is a level all the same.
+A missing cell holds none of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Level = str | int | bool
+# The number of a level where a cell is missing.
+MISSING = -1
 
 
 def as_frame(x: Any, *, name: str = "x") -> "pd.DataFrame":
@@ -105,35 +108,36 @@ def row_labels(frame: "pd.DataFrame") -> NDArray:
 
 
 def levels_of(column: "pd.Series", labels: NDArray) -> list[Level]:
-    """The levels of a column, in order.
+    """The levels of the cells of a column, in order.
 
     Raises
     ------
     UnmixError
-        For a missing cell; values of several types; numbers that are not whole.
+        For a column without cells; values of several types; numbers that are not whole.
     """
     import pandas as pd
 
-    require_complete(column, labels)
+    labels, column = labels[column.notna().to_numpy()], there(column)
     if isinstance(column.dtype, pd.CategoricalDtype):
         return _plain(column.dtype.categories.to_numpy(), column.name, labels, declared=True)
     return sorted(_plain(column.unique(), column.name, labels, where=column))
 
 
 def codes_of(column: "pd.Series", levels: Sequence[Level], labels: NDArray) -> NDArray[np.int64]:
-    """Which of its levels each row of a column holds, from 0.
+    """Which of its levels each row of a column holds, from 0; `MISSING` where it holds nothing.
 
     Raises
     ------
     UnmixError
-        For a missing cell, or one that is none of the levels, naming column and row.
+        For a cell that is none of the levels, naming column and row.
     """
     import pandas as pd
 
-    require_complete(column, labels)
     values = pd.Index(column.astype(object).to_numpy(), dtype=object)
     codes = pd.Index(list(levels), dtype=object).get_indexer(values)
-    bad = np.flatnonzero(codes < 0)
+    missing = column.isna().to_numpy()
+    codes[missing] = MISSING
+    bad = np.flatnonzero((codes < 0) & ~missing)
     if len(bad):
         raise UnmixError(
             f"column {printable(column.name)} is {printable(values[bad[0]])} in row "
@@ -201,23 +205,47 @@ def checked_levels(
     return found
 
 
+def there(column: "pd.Series") -> "pd.Series":
+    """The cells of a column that are there, with the type that they have by themselves.
+
+    pandas turns a column of whole numbers into one of floats, and one of truth values into one of
+    objects, where a cell is missing.
+
+    Raises
+    ------
+    UnmixError
+        If there is none.
+    """
+    cells = column.dropna()
+    if cells.empty:
+        raise UnmixError(f"column {printable(column.name)} has no cell that is there: leave it out")
+    if len(cells) < len(column):
+        cells = cells.infer_objects()
+        if cells.dtype.kind == "f" and bool((cells == np.floor(cells)).all()):
+            cells = cells.astype(np.int64) if bool((abs(cells) < 2**53).all()) else cells
+    return cells
+
+
 def require_complete(column: "pd.Series", labels: NDArray) -> None:
-    """Raise for the first missing cell, if there is one."""
+    """Raise for the first missing cell, if there is one: for new rows, which a model is given."""
     bad = np.flatnonzero(column.isna().to_numpy())
     if len(bad):
         raise UnmixError(
             f"column {printable(column.name)} has no value in row {labels[bad[0]]}{_more(bad)}: "
-            "remove the row or fill the cell"
+            "give rows that lack cells as unmix.models.on_rows(model, rows)"
         )
 
 
 def require_telling(column: "pd.Series", codes: NDArray) -> None:
-    """Raise where all rows have one value, or every row one of its own."""
+    """Raise where all cells have one value, or every row one of its own."""
+    is_there = column.notna().to_numpy()
+    codes = codes[is_there]
     n, different = len(codes), len(np.unique(codes))
     name = printable(column.name)
     if n > 1 and different == 1:
+        value = column.to_numpy()[is_there][0]
         raise UnmixError(
-            f"column {name} is constant ({printable(column.iloc[0])} in every row), so it tells no "
+            f"column {name} is constant ({printable(value)} in every row), so it tells no "
             "component from another: leave it out"
         )
     if n > 2 and different == n:

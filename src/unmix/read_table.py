@@ -83,13 +83,13 @@ def read_table(
             from unmix.read_typed import typed_parquet
 
             if text:
-                frame = typed_parquet(path, named, id)
+                frame = typed_parquet(path, named, id, missing=missing)
             else:
                 frame = read_parquet(path, named, id, missing=missing)
         elif text:
             from unmix.read_typed import TypedColumn
 
-            frame = read_csv(path, head, named, id, TypedColumn)
+            frame = read_csv(path, head, named, id, TypedColumn, missing=missing)
         else:
             frame = read_csv(path, head, named, id, missing=missing)
     except OSError as error:
@@ -101,7 +101,7 @@ def read_table(
         frame.attrs["left_out"] = {n: "not named" for n in header if n and n not in kept}
     for column, values in () if new else frame.items():
         if len(values) > 1 and values.nunique() == 1:
-            only = values.iloc[0]
+            only = values.dropna().iloc[0]
             shown = f"{only:g}" if isinstance(only, float) else printable(only)
             raise UnmixError(
                 f"column {printable(column)} is constant ({shown} in every row), so it "

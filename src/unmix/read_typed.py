@@ -1,7 +1,8 @@
 """Columns of any kind from a file: whole numbers, numbers, truth values or text.
 
 A column of a CSV is of whole numbers if all of its cells are, else of numbers if all are, else of
-text. Nothing is dropped or filled in: a cell without a value is an error that names its line.
+text. Nothing is dropped or filled in: a cell without a value is an error that names its line, or
+stays without one where that is asked for. Among text the word "none" is an answer.
 """
 
 import re
@@ -17,7 +18,7 @@ from unmix.csv_text import unguarded
 from unmix.errors import UnmixError
 from unmix.printable import printable
 from unmix.read_csv import _Column, _kind
-from unmix.table_columns import choose, finish, row_names, tidy
+from unmix.table_columns import MISSING, choose, finish, row_names, tidy
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _TRUTH = {"true": True, "false": False}
@@ -57,18 +58,42 @@ class TypedColumn(_Column):
         super().refuse(where, missing=missing)
 
     def values(self) -> NDArray:
-        """Whole numbers, numbers, truth values or text."""
-        if all(_WHOLE.fullmatch(cell) for cell in self.cells):
-            return np.array([int(cell) for cell in self.cells], dtype=np.int64)
-        if not self.n_other:
-            return np.array([float(cell) for cell in self.cells])
-        if all(cell.lower() in _TRUTH for cell in self.cells):
-            return np.array([_TRUTH[cell.lower()] for cell in self.cells])
-        return np.array(self.cells, dtype=object)
+        """Whole numbers, numbers, truth values or text; without a value where there is none."""
+        there = np.array([cell.lower() not in MISSING for cell in self.cells])
+        cells = [cell for cell, is_there in zip(self.cells, there, strict=True) if is_there]
+        if all(_WHOLE.fullmatch(cell) for cell in cells):
+            return _spread(np.array([int(cell) for cell in cells], dtype=np.int64), there)
+        if set(self.n_other) <= {"missing"}:
+            return _spread(np.array([float(cell) for cell in cells]), there)
+        if all(cell.lower() in _TRUTH for cell in cells):
+            return _spread(np.array([_TRUTH[cell.lower()] for cell in cells]), there)
+        there = np.array([cell.lower() not in MISSING - {"none"} for cell in self.cells])
+        return np.where(there, np.array(self.cells, dtype=object), None)
 
 
-def typed_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.DataFrame:
-    """The columns named, or all, of a Parquet file, with their types; rows are counted from 1."""
+def _spread(values: NDArray, there: NDArray[np.bool_]) -> NDArray:
+    """Values at the cells that are there: as they are if all are, else as objects, None elsewhere.
+
+    Numbers with decimals have NaN for that.
+    """
+    if there.all():
+        return values
+    if values.dtype.kind == "f":
+        found = np.full(len(there), np.nan)
+    else:
+        found = np.full(len(there), None, dtype=object)
+        values = np.array(values.tolist(), dtype=object)
+    found[there] = values
+    return found
+
+
+def typed_parquet(
+    path: Path, named: list[str] | None, id: str | None, *, missing: bool = False
+) -> pd.DataFrame:
+    """The columns named, or all, of a Parquet file, with their types; rows are counted from 1.
+
+    A cell without a value is an error unless ``missing``.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -93,7 +118,7 @@ def typed_parquet(path: Path, named: list[str] | None, id: str | None) -> pd.Dat
             continue
         series = column.to_pandas()
         bad = np.flatnonzero(series.isna().to_numpy())
-        if len(bad):
+        if len(bad) and not missing:
             more = f" ({len(bad)} such cells in all)" if len(bad) > 1 else ""
             raise UnmixError(
                 f"column {printable(name)} has no value in row {bad[0] + 1} of {where}{more}: fill "

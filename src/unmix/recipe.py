@@ -59,17 +59,29 @@ class Recipe:
         """What a saved fit keeps beside its observed data."""
         found = {}
         if self.table is not None:
-            columns = {
+            columns: dict[str, Any] = {}
+            for j, (name, values) in enumerate(self.table.items()):
+                filled, is_there = _without_holes(values)
                 # Names may hold anything, and a variable's name may not.
-                f"column_{j}": ("obs", np.asarray(values), {"name": str(name)})
-                for j, (name, values) in enumerate(self.table.items())
-            }
+                columns[f"column_{j}"] = "obs", filled, {"name": str(name)}
+                if is_there is not None:
+                    columns[f"there_{j}"] = "obs", is_there
             found[TABLE] = xr.Dataset(columns, coords={"obs": self.table.index.to_numpy()})
         if self.by_row:
             found[BY_ROW] = xr.Dataset(
                 {name: (("row", *_more(name, v)), v) for name, v in self.by_row.items()}
             )
         return found
+
+
+def _without_holes(column: "pd.Series") -> tuple[NDArray, NDArray | None]:
+    """Values that a file can hold, and which are there where it has no word for those missing."""
+    is_there = column.notna().to_numpy()
+    if is_there.all() or (isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"):
+        return np.asarray(column), None
+    cells = column[is_there].infer_objects()
+    filled = column.astype(object).where(is_there, cells.iloc[0])
+    return np.asarray(filled.infer_objects()), is_there
 
 
 def _more(name: str, values: NDArray) -> list[str]:

@@ -63,6 +63,14 @@ def load_model(tree: xr.DataTree) -> pm.Model:
         raise damaged from error
 
 
+def _with_holes(table: xr.Dataset, j: int) -> Any:
+    """A column, with nothing where nothing was."""
+    values = table[f"column_{j}"].to_numpy()
+    if f"there_{j}" not in table:
+        return values
+    return np.where(table[f"there_{j}"].to_numpy().astype(bool), values.astype(object), None)
+
+
 def _by_row(tree: xr.DataTree) -> dict[str, Any]:
     """Arguments with one value for each row."""
     if BY_ROW not in tree.children:
@@ -75,9 +83,9 @@ def _rows(tree: xr.DataTree) -> Any:
     if TABLE in tree.children:
         table = tree[TABLE].to_dataset()
         # Zarr hands columns back in an order of its own.
-        named = sorted(table.data_vars, key=lambda name: int(str(name).removeprefix("column_")))
-        columns = [table[name] for name in named]
-        frame = pd.DataFrame({j: v.to_numpy() for j, v in enumerate(columns)})
+        number = len([name for name in table.data_vars if str(name).startswith("column_")])
+        columns = [table[f"column_{j}"] for j in range(number)]
+        frame = pd.DataFrame({j: _with_holes(table, j) for j in range(number)})
         frame.columns = pd.Index([v.attrs["name"] for v in columns])
         return frame.set_index(table["obs"].to_index())
     (array,) = tree["observed_data"].to_dataset().data_vars.values()

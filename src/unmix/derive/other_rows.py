@@ -96,7 +96,8 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     if has_missing(derivation.model):
         raise UnmixError(
             "the model was declared on rows with missing cells, and which those are is part of it: "
-            "build a second model on the new rows and pass that, as in new=unmix.models.gaussian(…)"
+            "build a second model on the new rows and pass that, as in "
+            "new=unmix.models.on_rows(model, rows)"
         )
     new = as_rows_by_name(derivation, new)
     labelled = derivation

@@ -43,15 +43,20 @@ class Roads:
     @cached_property
     def parts(self) -> "Parts | None":
         """The pass in parts, where rows are of a few kinds and no one pass applies; or None."""
+        return None if isinstance(self._in_parts, str) else self._in_parts
+
+    @cached_property
+    def _in_parts(self) -> "Parts | str":
+        """The pass in parts; or why there is none."""
         from unmix.onepass.recognise import NotRecognised
         from unmix.onepass.recognise_parts import recognise_parts
 
         if self.onepass is not None:
-            return None
+            return "one pass is enough"
         try:
             return recognise_parts(self)
-        except NotRecognised:
-            return None
+        except NotRecognised as reason:
+            return str(reason)
 
     @property
     def road(self) -> str:
@@ -59,7 +64,8 @@ class Roads:
         if self.parts is not None:
             return f"fast, a compiled pass over the data in parts: {self.parts}"
         if isinstance(self.recognised, str):
-            return f"general, NumPy over the derived table: {self.recognised}"
+            why = dict.fromkeys((self.recognised, str(self._in_parts)))
+            return f"general, NumPy over the derived table: {', and '.join(why)}"
         families = ", ".join(dict.fromkeys(t.family.name for t in self.recognised.terms))
         z = self.recognised.derivation.latent.name
         return (

@@ -7,7 +7,7 @@ With N_k = Σ_i r_ik:
     weights    w_k  = N_k / N, or of each group its own
     Normal     mu_k = Σ_i r_ik x_i / N_k,   sigma_k² = Σ_i r_ik (x_i − mu_k)² / N_k
     MvNormal   mu_k as above,               Σ_k = Σ_i r_ik (x_i − mu_k)(x_i − mu_k)ᵀ / N_k
-    Poisson, Bernoulli                      mean_k = Σ_i r_ik x_i / N_k
+    Poisson, Bernoulli, Exponential, Categorical: see `unmix.infer.cell_means`
 
 (Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.) Everything else is maximised
 by gradient (`unmix.infer.objective`).
@@ -30,11 +30,9 @@ from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Mul
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.random.basic import (
-    BernoulliRV,
     DirichletRV,
     MvNormalRV,
     NormalRV,
-    PoissonRV,
 )
 from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
@@ -43,6 +41,7 @@ from scipy.sparse import csr_array
 from unmix.derive.bare import bare
 from unmix.derive.follow import in_step
 from unmix.derive.present import present_in
+from unmix.infer.cell_means import FAMILIES, indexed_by_z, mean_step, normal_step
 from unmix.infer.missing_normals import missing_normals
 from unmix.infer.objective import Objective
 
@@ -81,10 +80,13 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         if len(z_shape) != 1 or not in_step(index, z_shape):
             continue
         x = np.asarray(derivation.data[derivation.opened.observed[rv.name]].data, dtype=float)
-        plain = isinstance(rv.owner.op, tuple(_FAMILIES))
+        plain = isinstance(rv.owner.op, (*_FAMILIES, *FAMILIES))
         some_missing = present_in(model, rv.name) is not None
+        means = mean_step(objective, rv, x)
+        if means is not None:
+            found.append(ClosedForm(*means))
         missing = None
-        if some_missing or not plain:
+        if means is None and (some_missing or not plain):
             missing = missing_normals(objective, rv.name, x)
         if missing is not None:
             found.append(ClosedForm(missing.names, missing.step))
@@ -159,20 +161,12 @@ def _weights(objective: Objective) -> ClosedForm | None:
     return ClosedForm((name,), lambda theta, r: {name: r.sum(axis=0) / r.sum()})
 
 
-def _indexed(objective: Objective, graph: TensorVariable) -> TensorVariable | None:
-    """``a`` where the graph is exactly ``a[z]``."""
-    graph = bare(graph)
-    node = graph.owner
-    if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
-        return None
-    array, index = node.inputs
-    return array if index is objective.derivation.latent.rv else None
-
-
 def free_indexed(objective: Objective, graph: TensorVariable) -> str | None:
     """Name of the free parameter that the graph indexes by ``z`` and does nothing else to."""
-    array = _indexed(objective, graph)
-    return array.name if array is not None and array.name in objective.free else None
+    found = indexed_by_z(objective, graph)
+    if found is None or found.there is not None:
+        return None
+    return found.array.name if found.array.name in objective.free else None
 
 
 def _weighted_mean(x: NDArray, r: NDArray) -> NDArray:
@@ -182,6 +176,9 @@ def _weighted_mean(x: NDArray, r: NDArray) -> NDArray:
 
 def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     mu_graph, sigma_graph = rv.owner.op.dist_params(rv.owner)
+    cells = normal_step(objective, mu_graph, sigma_graph, x)
+    if cells is not None:
+        return ClosedForm(*cells)
     mu = free_indexed(objective, mu_graph)
     if mu is None or objective.derivation.shapes[mu][1:] != x.shape[1:]:
         return None
@@ -208,14 +205,6 @@ def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm 
         return {mu: mean, sigma: np.sqrt(variance)}
 
     return ClosedForm((mu, sigma), step)
-
-
-def _mean_family(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
-    (graph,) = rv.owner.op.dist_params(rv.owner)
-    name = free_indexed(objective, graph)
-    if name is None or objective.derivation.shapes[name][1:] != x.shape[1:]:
-        return None
-    return ClosedForm((name,), lambda theta, r: {name: _weighted_mean(x, r)})
 
 
 def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
@@ -288,6 +277,4 @@ _WHOLE_SPACE = (LogTransform, LogOddsTransform, SimplexTransform, CholeskyCorrTr
 _FAMILIES: dict[type, Callable[[Objective, TensorVariable, NDArray], ClosedForm | None]] = {
     NormalRV: _normal,
     MvNormalRV: _mvnormal,
-    PoissonRV: _mean_family,
-    BernoulliRV: _mean_family,
 }

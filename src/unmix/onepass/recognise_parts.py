@@ -228,10 +228,11 @@ class _Reader:
 
 def _rounded(values: NDArray) -> NDArray:
     """To `DIGITS` significant digits, so that equal rows are equal."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (DIGITS - np.ceil(np.log10(np.abs(values))))
-        rounded = np.round(values * scale) / scale
-    return np.where((values == 0) | ~np.isfinite(values), values, rounded)
+    # Of numbers smaller than this no scale would be finite; they are constants of the model.
+    as_they_are = ~(np.abs(values) > 1e-200) | ~np.isfinite(values)
+    safe = np.where(as_they_are, 1.0, values)
+    scale = 10.0 ** (DIGITS - np.ceil(np.log10(np.abs(safe))))
+    return np.where(as_they_are, values, np.round(safe * scale) / scale)
 
 
 def _require_table(derivation: Derivation, parts: Parts) -> None:

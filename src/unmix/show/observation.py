@@ -155,5 +155,5 @@ def named_entries(
         value = data[tuple(at)].item()
         yield (
             f"{title}[{', '.join(labels)}]" if labels else title,
-            value if levels is None else str(levels[int(value)]),
+            value if levels is None or np.isnan(value) else str(levels[int(value)]),
         )
