@@ -1,13 +1,12 @@
-"""CPU time of an E-step where rows are of several kinds: missing cells, and weights by group.
+"""CPU time of a pass and of EM where rows are of several kinds: missing cells, weights by group.
 
     python benchmarks/parts_speed.py             100,000 rows; a minute or two
     python benchmarks/parts_speed.py --quick     2,000 rows: does everything run?
 
 Beside the pass in parts stand the single pass over complete rows of one group, which costs the
 least that could be hoped for, and the general road over the derived table, which these models would
-take without it. All give the log-likelihood and the sums of the M-step; once fused, as NUTS has
-them for a gradient, and once by way of the responsibilities of all rows, as EM has them. Figures
-go to benchmarks/results/parts.json.
+take without it. A pass gives the log-likelihood and the sums of the M-step; an iteration of EM is
+one, and the M-step. Figures go to benchmarks/results/parts.json.
 """
 
 import argparse
@@ -56,8 +55,10 @@ def cpu_seconds(step: Callable[[], Any]) -> float:
 def e_steps(model: Any) -> dict[str, Callable[[], Any]]:
     """The E-step of a model on each road that it has, at one θ."""
     from unmix.derive import bayes, derive
-    from unmix.derive.compiling import compile_table
-    from unmix.onepass.op import log_marginal_of_parts
+    from unmix.infer.closed_form import closed_forms
+    from unmix.infer.em_run import m_step
+    from unmix.infer.em_starts import on_the_road
+    from unmix.infer.objective import make_objective
 
     derivation = derive(model)
     theta = derivation.space.jittered(np.random.default_rng(3))
@@ -76,17 +77,13 @@ def e_steps(model: Any) -> dict[str, Callable[[], Any]]:
         found["one pass"] = lambda: onepass.run(*onepass.recognised.pack(theta))
     elif derivation.parts is not None:
         parts = derivation.parts
-        about = parts.pack(theta)[1]
-
-        def in_parts() -> Any:
-            _, r = bayes.normalise(parts.joint(*parts.pack(theta)))
-            return parts.given(r, about)
-
-        names = list(derivation.opened.theta)
-        inputs = [derivation.opened.theta[name] for name in names]
-        density = compile_table(inputs, log_marginal_of_parts(parts))
-        found["pass in parts"] = lambda: density(*(theta[name] for name in names))
-        found["in parts, by way of responsibilities"] = in_parts
+        objective = on_the_road(make_objective(derivation, "likelihood", None))
+        blocks = closed_forms(objective)
+        whole = {**objective.initial, **theta}
+        found["pass in parts"] = lambda: parts.run(*parts.pack(theta))
+        found["iteration of EM in parts"] = lambda: m_step(
+            objective, blocks, whole, objective.expect(whole)
+        )
     return found
 
 

@@ -231,7 +231,7 @@ def kinds_words(found: dict[str, Any]) -> list[str]:
     """The part of the page on rows of several kinds."""
     if not found:
         return []
-    roads = ["one pass", "pass in parts", "in parts, by way of responsibilities", "general road"]
+    roads = ["one pass", "pass in parts", "iteration of EM in parts", "general road"]
     complete = found["table"]["complete"]["one pass"]
 
     def cell(seconds: float | None) -> str:

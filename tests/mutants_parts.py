@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from unmix.models.missing import Cells
 
 from unmix.derive import row_weights
-from unmix.infer.missing_normals import MissingNormals
+from unmix.infer import missing_normals
 from unmix.infer.objective import Objective
 from unmix.onepass.parts import Parts
 
@@ -69,28 +69,39 @@ FAMILY_CELLS = {
 
 def cells_filled_with_their_expectation(monkeypatch):
     """What is expected of a missing cell is put in, and that it varies about that is forgotten."""
+    right = missing_normals.completed
 
-    def completed(self, r, mu, cov):
-        x = np.array(self.x, dtype=float)
-        for rows, o, m in self.patterns:
-            if len(m):
-                b = np.linalg.solve(cov[np.ix_(o, o)], cov[np.ix_(o, m)])
-                x[np.ix_(rows, m)] = mu[m] + (x[np.ix_(rows, o)] - mu[o]) @ b
-        known = self.present.any(axis=1)
-        weight, x = r[known], x[known]
-        mean = weight @ x / weight.sum()
-        return mean, ((x - mean) * weight[:, None]).T @ (x - mean) / weight.sum()
+    def completed(moments, there, mu, cov):
+        mean, covariance = right(moments, there, mu, cov)
+        n = moments.n * there.any(axis=1)[:, None]
+        for k, own in enumerate(cov):
+            for count, here in zip(n[:, k], there, strict=True):
+                o, m = np.flatnonzero(here), np.flatnonzero(~here)
+                if len(o) and len(m):
+                    b = np.linalg.solve(own[np.ix_(o, o)], own[np.ix_(o, m)])
+                    left = own[np.ix_(m, m)] - own[np.ix_(m, o)] @ b
+                    covariance[k][np.ix_(m, m)] -= count / n[:, k].sum() * left
+        return mean, covariance
 
-    monkeypatch.setattr(MissingNormals, "_completed", completed)
+    monkeypatch.setattr(missing_normals, "completed", completed)
 
 
 def complete_rows_only(monkeypatch):
-    right = MissingNormals._completed
+    right = missing_normals.completed
 
-    def completed(self, r, mu, cov):
-        return right(self, np.where(self.present.all(axis=1), r, 0.0), mu, cov)
+    def completed(moments, there, mu, cov):
+        return right(
+            moments._replace(
+                n=moments.n * there.all(axis=1)[:, None],
+                first=moments.first * there.all(axis=1)[:, None, None],
+                second=moments.second * there.all(axis=1)[:, None, None, None],
+            ),
+            there,
+            mu,
+            cov,
+        )
 
-    monkeypatch.setattr(MissingNormals, "_completed", completed)
+    monkeypatch.setattr(missing_normals, "completed", completed)
 
 
 COMPLETIONS = {f.__name__: f for f in (cells_filled_with_their_expectation, complete_rows_only)}

@@ -132,7 +132,7 @@ def test_closed_form_m_step_is_where_the_gradient_of_q_vanishes(name):
     assert {n for b in blocks for n in b.names} == set(objective.free)
     rng = np.random.default_rng(2)
     r = rng.dirichlet(np.ones(derivation.n_components), size=derivation.n_obs)
-    theta = m_step(objective, blocks, objective.initial, r)
+    theta = m_step(objective, blocks, objective.initial, objective.given(r))
     _, gradient = objective.expected(objective.flatten(theta), r)
     # Sums of about 15 rows of numbers of order ten: rounding, not curvature.
     np.testing.assert_allclose(gradient, 0, atol=1e-10)
@@ -290,7 +290,7 @@ def test_a_falling_objective_is_reported():
     broken = [*blocks[:-1], replace(blocks[-1], step=lambda t, r: _without(away(t, r), "x"))]
     r = np.random.default_rng(0).dirichlet([1, 1], size=derivation.n_obs)
     result = run(
-        objective, broken, r, peak=0.0, group=np.arange(12), feature=np.zeros(12),
+        objective, broken, objective.given(r), peak=0.0, group=np.arange(12), feature=np.zeros(12),
             continuous=True,
         max_iterations=50, tolerance=1e-9,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from registry import CASES, derived
 
 import unmix
 from unmix.derive import bayes
+from unmix.infer.closed_form import closed_forms
 from unmix.infer.em_starts import run_starts
 from unmix.infer.objective import make_objective
 from unmix.infer.packed_em import Rules
@@ -59,6 +60,23 @@ def test_density_and_gradient_are_those_of_the_table(derivation):
     half = len(slopes) // 2
     for found, right in zip(slopes[:half], slopes[half:], strict=True):
         np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-9)
+
+
+def test_an_m_step_from_sums_is_the_one_from_rows(derivation):
+    general = make_objective(derivation, "likelihood", None)
+    parted = PartsObjective(derivation, general.kind, general.free, general.held, derivation.parts)
+    theta = {**general.initial, **derivation.space.jittered(np.random.default_rng(7))}
+    rows, sums = general.expect(theta), parted.expect(theta)
+    assert sums.value == pytest.approx(rows.value, rel=1e-12)
+    np.testing.assert_allclose(sums.counts, rows.counts, rtol=1e-12)
+    # A variance is a difference of squares that are a few times as large.
+    for block in closed_forms(general):
+        for name, value in sums.step(block, theta).items():
+            np.testing.assert_allclose(value, rows.step(block, theta)[name], rtol=1e-11, atol=1e-13)
+    u = general.flatten(theta)
+    np.testing.assert_allclose(sums.q(u)[1], rows.q(u)[1], rtol=1e-9, atol=1e-10)
+    feature = np.arange(float(derivation.n_obs))
+    np.testing.assert_allclose(sums.means(feature), rows.means(feature), rtol=1e-12)
 
 
 def test_em_ends_where_the_general_road_does(derivation):

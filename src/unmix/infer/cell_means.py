@@ -11,7 +11,6 @@ The graph must prove it: the parameter is a free one indexed by ``z``, ``a[z]``,
 that with a constant in place of cells that are missing (`models/missing.py`).
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,10 +23,11 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
+from unmix.infer.expected import Step, StepOfSums, Steps
 from unmix.infer.objective import Objective
+from unmix.onepass.kind_sums import KindSums
 
 Theta = dict[str, NDArray]
-Step = Callable[[Theta, NDArray], Theta]
 # Shares of 0 have no logarithm; ones that are this small change no other number.
 LEAST = 1e-300
 
@@ -64,10 +64,8 @@ def indexed_by_z(objective: Objective, graph: TensorVariable) -> Indexed | None:
     return Indexed(array, there) if index is objective.derivation.latent.rv else None
 
 
-def mean_step(
-    objective: Objective, rv: TensorVariable, x: NDArray
-) -> tuple[tuple[str, ...], Step] | None:
-    """The parameter of an observed variable of such a family, and its M-step; None for others.
+def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | None:
+    """The parameter of an observed variable of such a family and its M-step, or None.
 
     Parameters
     ----------
@@ -90,25 +88,31 @@ def mean_step(
     is_level = isinstance(rv.owner.op, CategoricalRV)
     if shape[1 : -1 if is_level else None] != x.shape[1:]:
         return None
-    there = np.ones(x.shape) if found.there is None else found.there.astype(float)
-    there = there.reshape(x.shape)
+    there = _there(found, x)
     if is_level:
-        return (name,), _shares(name, x, there, shape[-1])
+        return (name,), *_shares(name, rv.name, x, there, shape[-1])
+
+    def means(theta: Theta, n: NDArray, total: NDArray) -> Theta:
+        above, below = (n, total) if is_rate else (total, n)
+        old = np.array(theta[name], float)
+        # A component none of whose rows has the cell keeps what it has.
+        new = np.divide(above, below, out=old.reshape(n.shape), where=n > 0)
+        return {name: new.reshape(old.shape)}
 
     def step(theta: Theta, r: NDArray) -> Theta:
-        n, total = r.T @ there, r.T @ (x * there)
-        above, below = (n, total) if is_rate else (total, n)
-        # A component none of whose rows has the cell keeps what it has.
-        return {name: np.divide(above, below, out=np.array(theta[name], float), where=n > 0)}
+        return means(theta, r.T @ there, r.T @ (x.reshape(there.shape) * there))
 
-    return (name,), step
+    def of_sums(theta: Theta, sums: KindSums) -> Theta:
+        n, total = sums.of(rv.name)
+        here = sums.examples(there)
+        return means(theta, n.T @ here, (total * here[:, None]).sum(axis=0))
+
+    return (name,), step, of_sums
 
 
-def normal_step(
-    objective: Objective, mu_graph: TensorVariable, sigma_graph: TensorVariable, x: NDArray
-) -> tuple[tuple[str, ...], Step] | None:
+def normal_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | None:
     """The same for normals of which cells are missing, where both parameters are indexed so."""
-    mean, scale = (indexed_by_z(objective, graph) for graph in (mu_graph, sigma_graph))
+    mean, scale = (indexed_by_z(objective, g) for g in rv.owner.op.dist_params(rv.owner))
     if mean is None or scale is None or mean.there is None or scale.there is None:
         return None
     names, shapes = (mean.array.name, scale.array.name), objective.derivation.shapes
@@ -118,30 +122,75 @@ def normal_step(
     unrestricted = model.rvs_to_transforms.get(mean.array) is None
     if not (unrestricted and np.array_equal(mean.there, scale.there)):
         return None
-    there = mean.there.astype(float).reshape(x.shape)
+    there = _there(mean, x)
+    rows = x.reshape(there.shape)
+
+    def moved(theta: Theta, n: NDArray, mean: NDArray, variance: NDArray) -> Theta:
+        mu, sigma = (np.asarray(theta[name], float).reshape(n.shape) for name in names)
+        new = np.where(n > 0, mean, mu), np.where(n > 0, np.sqrt(variance), sigma)
+        return {name: v.reshape(theta[name].shape) for name, v in zip(names, new, strict=True)}
 
     def step(theta: Theta, r: NDArray) -> Theta:
         n = r.T @ there
-        mu, sigma = (np.array(theta[name], float) for name in names)
-        mu = np.divide(r.T @ (x * there), n, out=mu, where=n > 0)
-        squares = np.stack([r[:, k] @ (there * np.square(x - mu[k])) for k in range(len(mu))])
-        variance = np.divide(squares, n, out=np.square(sigma), where=n > 0)
-        return {names[0]: mu, names[1]: np.sqrt(variance)}
+        mu = r.T @ (rows * there) / n
+        squares = [r[:, k] @ (there * np.square(rows - mu[k])) for k in range(len(mu))]
+        return moved(theta, n, mu, np.stack(squares) / n)
 
-    return names, step
+    def of_sums(theta: Theta, sums: KindSums) -> Theta:
+        return moved(theta, *of_features(sums, rv.name, there))
+
+    return names, step, of_sums
 
 
-def _shares(name: str, x: NDArray, there: NDArray, levels: int) -> Step:
-    held = [there * (x == level) for level in range(levels)]
+def of_features(
+    sums: KindSums, name: str, there: NDArray | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Counts, means and variances of independent normal features, (component, feature) each.
+
+    Parameters
+    ----------
+    there
+        1 where a cell is there and 0 where it is missing, (obs, feature); None where all are.
+    """
+    n, about, first, second = sums.moments(name)
+    here = np.ones(about.shape[::2]) if there is None else sums.examples(there)
+    n = n[:, :, None] * here[:, None]
+    total = n.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = (n * about + here[:, None] * first).sum(axis=0) / total
+        apart = mean - about
+        squares = second - 2 * apart * first + n * np.square(apart)
+        variance = (here[:, None] * squares).sum(axis=0) / total
+    return total, mean, variance
+
+
+def _there(found: Indexed, x: NDArray) -> NDArray[np.float64]:
+    """1 where a cell is there and 0 where it is missing, (obs, column)."""
+    there = np.ones(x.shape) if found.there is None else found.there.astype(float)
+    return there.reshape(len(x), -1)
+
+
+def _shares(
+    name: str, variable: str, x: NDArray, there: NDArray, levels: int
+) -> tuple[Step, StepOfSums]:
+    held = [there * (x.reshape(there.shape) == level) for level in range(levels)]
+
+    def shares(theta: Theta, n: NDArray, counts: NDArray) -> Theta:
+        old = np.array(theta[name], float)
+        some = np.broadcast_to(n[..., None] > 0, counts.shape)
+        p = np.divide(counts, n[..., None], out=old.reshape(counts.shape), where=some)
+        return {name: np.maximum(p, LEAST).reshape(old.shape)}
 
     def step(theta: Theta, r: NDArray) -> Theta:
-        n = (r.T @ there)[..., None]
-        counts = np.stack([r.T @ one for one in held], axis=-1)
-        old = np.array(theta[name], float)
-        p = np.divide(counts, n, out=old, where=np.broadcast_to(n > 0, counts.shape))
-        return {name: np.maximum(p, LEAST)}
+        return shares(theta, r.T @ there, np.stack([r.T @ one for one in held], axis=-1))
 
-    return step
+    def of_sums(theta: Theta, sums: KindSums) -> Theta:
+        n, counts = sums.of(variable)
+        here = sums.examples(there)
+        counts = counts.reshape(*n.shape, -1, levels) * here[:, None, :, None]
+        return shares(theta, n.T @ here, counts.sum(axis=0))
+
+    return step, of_sums
 
 
 def _is(op: Any, scalar: type) -> bool:

@@ -4,7 +4,7 @@ A likelihood parameter qualifies when it *is* a free parameter of the model inde
 its first axis (``mu[z]``), with nothing in between, and appears nowhere else in the likelihood.
 With N_k = Σ_i r_ik:
 
-    weights    w_k  = N_k / N, or of each group its own
+    weights    see `unmix.infer.weight_steps`
     Normal     mu_k = Σ_i r_ik x_i / N_k,   sigma_k² = Σ_i r_ik (x_i − mu_k)² / N_k
     MvNormal   mu_k as above,               Σ_k = Σ_i r_ik (x_i − mu_k)(x_i − mu_k)ᵀ / N_k
     Poisson, Bernoulli, Exponential, Categorical: see `unmix.infer.cell_means`
@@ -25,28 +25,26 @@ from pymc.distributions.transforms import (
     LogTransform,
     SimplexTransform,
 )
-from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import ancestors
 from pytensor.scalar.basic import Mul
 from pytensor.tensor.elemwise import DimShuffle, Elemwise
 from pytensor.tensor.random.basic import (
-    DirichletRV,
     MvNormalRV,
     NormalRV,
 )
 from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
-from scipy.sparse import csr_array
 
-from unmix.derive.bare import bare
 from unmix.derive.follow import in_step
 from unmix.derive.present import present_in
-from unmix.infer.cell_means import FAMILIES, indexed_by_z, mean_step, normal_step
+from unmix.infer.cell_means import FAMILIES, indexed_by_z, mean_step, normal_step, of_features
+from unmix.infer.expected import Step, StepOfSums
 from unmix.infer.missing_normals import missing_normals
 from unmix.infer.objective import Objective
+from unmix.infer.weight_steps import weight_steps
+from unmix.onepass.kind_sums import KindSums
 
 Theta = dict[str, NDArray]
-Step = Callable[[Theta, NDArray], Theta]
 
 
 @dataclass(frozen=True)
@@ -59,17 +57,21 @@ class ClosedForm:
         Parameters it sets.
     step
         From θ and r (obs, component) to their new values.
+    of_sums
+        From θ and the sums of a pass in parts to the same.
     """
 
     names: tuple[str, ...]
     step: Step
+    of_sums: StepOfSums
 
 
 def closed_forms(objective: Objective) -> list[ClosedForm]:
     """Every block of the M-step that the graph proves to have a closed form."""
     if objective.kind != "likelihood":
         return []
-    found = [_weights(objective)]
+    weights = weight_steps(objective)
+    found = [] if weights is None else [ClosedForm(*weights)]
     derivation = objective.derivation
     model = derivation.model
     for rv in model.observed_RVs:
@@ -89,7 +91,7 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         if means is None and (some_missing or not plain):
             missing = missing_normals(objective, rv.name, x)
         if missing is not None:
-            found.append(ClosedForm(missing.names, missing.step))
+            found.append(ClosedForm(missing.names, missing.step, missing.of_sums(rv.name)))
         for family, rule in _FAMILIES.items():
             if isinstance(rv.owner.op, family):
                 found.append(rule(objective, rv, x))
@@ -116,51 +118,6 @@ def alone(objective: Objective, names: tuple[str, ...]) -> bool:
     return True
 
 
-def free_weights(objective: Objective) -> str | None:
-    """Name of the weights where ``z`` takes them as they are and they are free; None otherwise."""
-    source = bare(objective.derivation.latent.probabilities)
-    if source.owner is None or not isinstance(source.owner.op, DirichletRV) or source.ndim != 1:
-        return None
-    return source.name if source.name in objective.free else None
-
-
-def _weights_by_group(objective: Objective) -> ClosedForm | None:
-    """Of ``w[group]``, where ``w`` has a free row for each group, and groups of rows are known."""
-    source = bare(objective.derivation.latent.probabilities)
-    node = source.owner
-    if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
-        return None
-    array, index = node.inputs
-    if array.owner is None or not isinstance(array.owner.op, DirichletRV) or array.ndim != 2:
-        return None
-    data, opened = objective.derivation.data, objective.derivation.opened
-    known = data.get(index, index)
-    if array.name not in objective.free or not isinstance(known, Constant) or known.ndim != 1:
-        return None
-    name, group = array.name, np.asarray(known.data)
-    if len(group) != objective.derivation.n_obs or name not in opened.theta:
-        return None
-    groups = objective.derivation.shapes[name][0]
-    member = csr_array(
-        (np.ones(len(group)), (group, np.arange(len(group)))), shape=(groups, len(group))
-    )
-
-    def step(theta: Theta, r: NDArray) -> Theta:
-        total = member @ r
-        size = total.sum(axis=1, keepdims=True)
-        # A group whose rows count for nothing keeps the weights that it has.
-        return {name: np.where(size > 0, total / np.where(size > 0, size, 1.0), theta[name])}
-
-    return ClosedForm((name,), step)
-
-
-def _weights(objective: Objective) -> ClosedForm | None:
-    name = free_weights(objective)
-    if name is None:
-        return _weights_by_group(objective)
-    return ClosedForm((name,), lambda theta, r: {name: r.sum(axis=0) / r.sum()})
-
-
 def free_indexed(objective: Objective, graph: TensorVariable) -> str | None:
     """Name of the free parameter that the graph indexes by ``z`` and does nothing else to."""
     found = indexed_by_z(objective, graph)
@@ -176,7 +133,7 @@ def _weighted_mean(x: NDArray, r: NDArray) -> NDArray:
 
 def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     mu_graph, sigma_graph = rv.owner.op.dist_params(rv.owner)
-    cells = normal_step(objective, mu_graph, sigma_graph, x)
+    cells = normal_step(objective, rv, x)
     if cells is not None:
         return ClosedForm(*cells)
     mu = free_indexed(objective, mu_graph)
@@ -195,7 +152,16 @@ def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm 
             length != 1 for length in sigma_graph.type.shape
         ):
             return None
-        return ClosedForm((mu,), lambda theta, r: {mu: _weighted_mean(x, r)})
+        return ClosedForm(
+            (mu,),
+            lambda theta, r: {mu: _weighted_mean(x, r)},
+            lambda theta, sums: {mu: of_features(sums, rv.name)[1].reshape(theta[mu].shape)},
+        )
+
+    def of_sums(theta: Theta, sums: KindSums) -> Theta:
+        _, mean, variance = of_features(sums, rv.name)
+        shape = theta[mu].shape
+        return {mu: mean.reshape(shape), sigma: np.sqrt(variance).reshape(shape)}
 
     def step(theta: Theta, r: NDArray) -> Theta:
         mean = _weighted_mean(x, r)
@@ -204,7 +170,7 @@ def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm 
         )
         return {mu: mean, sigma: np.sqrt(variance)}
 
-    return ClosedForm((mu, sigma), step)
+    return ClosedForm((mu, sigma), step, of_sums)
 
 
 def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
@@ -221,7 +187,9 @@ def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedFor
         for k in range(r.shape[1]):
             centred = x - mean[k]
             covariance.append((r[:, k, None] * centred).T @ centred / r[:, k].sum())
-        cov = np.stack(covariance)
+        return apart(mean, np.stack(covariance))
+
+    def apart(mean: NDArray, cov: NDArray) -> Theta:
         sd = np.sqrt(np.diagonal(cov, axis1=-2, axis2=-1))
         return {
             mu: mean,
@@ -229,7 +197,14 @@ def _mvnormal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedFor
             corr: np.linalg.cholesky(cov / (sd[:, :, None] * sd[:, None, :])),
         }
 
-    return ClosedForm((mu, sigma, corr), step)
+    def of_sums(theta: Theta, sums: KindSums) -> Theta:
+        n, about, first, second = sums.moments(rv.name)
+        n = n.sum(axis=0)[:, None]
+        shift = first.sum(axis=0) / n  # all kinds have one mean
+        cov = second.sum(axis=0) / n[..., None] - shift[:, :, None] * shift[:, None, :]
+        return apart(about[0] + shift, cov)
+
+    return ClosedForm((mu, sigma, corr), step, of_sums)
 
 
 def scaled_correlation(objective: Objective, cov: TensorVariable) -> tuple[str, str] | None:

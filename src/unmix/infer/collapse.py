@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmix.derive import bayes
-from unmix.infer.em_run import PEAK
+from unmix.infer.expected import PEAK
 from unmix.infer.starts import Start
 from unmix.onepass import compiled
 from unmix.onepass.onepass import OnePass

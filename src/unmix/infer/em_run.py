@@ -13,11 +13,9 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from unmix.infer.closed_form import ClosedForm
+from unmix.infer.expected import Expected
 from unmix.infer.objective import Objective, Theta
 
-# A component counts as collapsed when its peak density is this much (in logs) above that of one
-# component fitted to everything: a standard deviation 10^-6 of the data's in one dimension.
-PEAK = np.log(1e6)
 # Rounding of a sum of N terms, relative to the sum of their sizes, allowed in "never goes down".
 ROUNDING = 1e-11
 # What evaluating a density outside its parameter space raises.
@@ -58,7 +56,7 @@ class Run:
 def run(
     objective: Objective,
     blocks: list[ClosedForm],
-    responsibility: NDArray,
+    begin: Expected,
     *,
     peak: float,
     group: NDArray,
@@ -68,7 +66,7 @@ def run(
     tolerance: float,
     stall: float = 0.0,
 ) -> Run:
-    """Run EM from responsibilities.
+    """Run EM from responsibilities, or their sums.
 
     Parameters
     ----------
@@ -76,8 +74,8 @@ def run(
         What to climb.
     blocks
         Closed-form parts of the M-step.
-    responsibility
-        Shape (obs, component), to begin with.
+    begin
+        What the first M-step takes.
     peak
         Largest log-likelihood of a row under one component fitted to all rows.
     group
@@ -92,67 +90,52 @@ def run(
         Smallest gain of the objective in an iteration, for each row, that is worth the next one:
         a parameter without a finite maximum moves for ever and gains nothing.
     """
-
-    def means(r: NDArray) -> NDArray[np.float64]:
-        shares = objective.weighed(r)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (shares.T @ feature) / shares.sum(axis=0)
-
-    theta = m_step(objective, blocks, objective.initial, responsibility, thorough=True)
+    n, last = len(group), begin
+    theta = m_step(objective, blocks, objective.initial, begin, thorough=True)
     trace: list[float] = []
     outcome = "iteration limit"
     step_before = np.inf
     for _ in range(max_iterations):
         try:
-            value, r, log_likelihood = objective.expectation(theta)
+            found = objective.expect(theta)
+            value = found.value
         except IMPROPER:
             value = np.nan
         if not np.isfinite(value):
             outcome = "collapsed" if continuous and trace else "failed"
             break
-        if trace and value < trace[-1] - ROUNDING * (abs(value) + len(r)):
+        if trace and value < trace[-1] - ROUNDING * (abs(value) + n):
             outcome = "not monotone"
             trace.append(value)
             break
         gain = value - trace[-1] if trace else np.inf
         trace.append(value)
-        responsibility, proper = r, theta
-        if continuous and _collapsed(r, log_likelihood, peak, group):
+        last, proper = found, theta
+        if continuous and found.has_collapsed(peak, group):
             outcome = "collapsed"
             break
-        if objective.weighed(r).sum(axis=0).min() < 1e-8 * objective.derivation.total_weight:
+        if found.counts.min() < 1e-8 * objective.derivation.total_weight:
             outcome = "emptied"
             break
-        theta = m_step(objective, blocks, theta, r)
+        theta = m_step(objective, blocks, theta, found)
         step = largest_change(theta, proper)
         rate = min(step / step_before, 0.9999) if step_before > 0 else 0.0
         remaining = step * rate / (1.0 - rate) if np.isfinite(step_before) else np.inf
         step_before = step
-        if max(step, remaining) <= tolerance or gain < stall * len(r):
+        if max(step, remaining) <= tolerance or gain < stall * n:
             outcome = "converged"
             break
     if not trace:
-        return Run(theta, -np.inf, np.zeros(0), outcome, means(responsibility))
+        return Run(theta, -np.inf, np.zeros(0), outcome, np.full(len(begin.counts), np.nan))
     if outcome in ("converged", "iteration limit"):
         try:
-            value, r, _ = objective.expectation(theta)
+            found = objective.expect(theta)
         except IMPROPER:
-            return Run(proper, trace[-1], np.asarray(trace), "collapsed", means(responsibility))
-        if value >= trace[-1] - ROUNDING * (abs(value) + len(r)):
-            return Run(
-                theta,
-                value,
-                np.append(trace, value),
-                outcome,
-                means(r),
-            )
-    return Run(
-        proper,
-        trace[-1],
-        np.asarray(trace),
-        outcome,
-        means(responsibility),
-    )
+            return Run(proper, trace[-1], np.asarray(trace), "collapsed", last.means(feature))
+        if found.value >= trace[-1] - ROUNDING * (abs(found.value) + n):
+            trace.append(found.value)
+            return Run(theta, found.value, np.asarray(trace), outcome, found.means(feature))
+    return Run(proper, trace[-1], np.asarray(trace), outcome, last.means(feature))
 
 
 def largest_change(theta: Theta, before: Theta) -> float:
@@ -168,16 +151,16 @@ def m_step(
     objective: Objective,
     blocks: list[ClosedForm],
     theta: Theta,
-    responsibility: NDArray,
+    expected: Expected,
     *,
     thorough: bool = False,
 ) -> Theta:
     """Raise Q(θ; r): closed forms where proved, gradient steps on the parameters left over."""
-    theta, responsibility = dict(theta), objective.weighed(responsibility)
+    theta = dict(theta)
     done: set[str] = set()
     with np.errstate(divide="ignore", invalid="ignore"):
         for block in blocks:
-            theta.update(block.step(theta, responsibility))
+            theta.update(expected.step(block, theta))
             done |= set(block.names)
     if set(objective.free) <= done:
         return theta
@@ -193,7 +176,7 @@ def m_step(
         full = u.copy()
         full[moving] = part
         try:
-            value, gradient = objective.expected(full, responsibility)
+            value, gradient = expected.q(full)
         except IMPROPER:
             return np.inf, np.zeros(int(moving.sum()))
         if not np.isfinite(value):
@@ -212,19 +195,6 @@ def m_step(
     if found.fun <= before:
         u[moving] = found.x
     return objective.theta(u)
-
-
-def _collapsed(r: NDArray, log_likelihood: NDArray, peak: float, group: NDArray) -> bool:
-    """Whether a component sits on a few distinct rows with a density beyond all proportion."""
-    n_groups = int(group.max()) + 1
-    for k in range(r.shape[1]):
-        if np.max(log_likelihood[:, k]) - peak < PEAK:
-            continue
-        share = np.zeros(n_groups)
-        np.maximum.at(share, group, r[:, k])
-        if share.sum() < max(3.0, 0.02 * n_groups):
-            return True
-    return False
 
 
 def polish(objective: Objective, result: Run) -> Run:

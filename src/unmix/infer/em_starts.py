@@ -109,7 +109,7 @@ def _general_runner(objective: Objective, rules: Rules) -> tuple[bool, Callable[
     closed = set(objective.free) <= {name for block in blocks for name in block.names}
     k = derivation.n_components
     # One component fitted to everything: every component gets the same share of every row.
-    pooled = np.full((derivation.n_obs, k), 1.0 / k)
+    pooled = objective.given(np.full((derivation.n_obs, k), 1.0 / k))
     one = m_step(objective, blocks, objective.initial, pooled, thorough=True)
     try:
         _, _, log_likelihood = objective.expectation(one)
@@ -131,7 +131,7 @@ def _general_runner(objective: Objective, rules: Rules) -> tuple[bool, Callable[
         return run(
             objective,
             blocks,
-            start.r,
+            objective.given(start.r),
             peak=peak,
             group=group,
             feature=feature,

@@ -14,7 +14,7 @@ is needed: each feature has its weighted mean and variance over the rows that ha
 That a model is of this kind is measured: its table is the one that these formulas give.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from pymc.distributions.transforms import CholeskyCorrTransform, LogTransform
 
 from unmix.derive.present import present_in
+from unmix.infer.cell_means import of_features
 from unmix.infer.objective import Objective
+from unmix.onepass.kind_sums import KindSums, Moments
 
 Theta = dict[str, NDArray]
 # Completions in one M-step; each raises the likelihood of the observed cells.
@@ -47,11 +49,13 @@ class MissingNormals:
         self.mu, self.sigma, self.corr = mu, sigma, corr
         patterns, of_row = np.unique(present, axis=0, return_inverse=True)
         of_row = of_row.reshape(-1)
+        # Rows that lack the same cells, and the features that they have.
         self.patterns = [
-            (np.flatnonzero(of_row == p), np.flatnonzero(there), np.flatnonzero(~there))
+            (np.flatnonzero(of_row == p), np.flatnonzero(there))
             for p, there in enumerate(patterns)
             if there.any()
         ]
+        self._there = patterns[patterns.any(axis=1)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,7 +66,7 @@ class MissingNormals:
         """Log p(x_i | z_i = k) of the cells that are there, (obs, component)."""
         mu, covariance = self._flat(theta)
         out = np.zeros((len(self.x), len(mu)))
-        for rows, o, _ in self.patterns:
+        for rows, o in self.patterns:
             for k in range(len(mu)):
                 factor = np.linalg.cholesky(covariance[k][np.ix_(o, o)])
                 white = np.linalg.solve(factor, (self.x[np.ix_(rows, o)] - mu[k, o]).T)
@@ -75,13 +79,43 @@ class MissingNormals:
         r = r[:, : len(theta[self.mu])]
         if self.corr is None:
             return self._independent(theta, r)
+        return self._in_turns(theta, self._moments(theta, r), self._there)
+
+    def _moments(self, theta: Theta, r: NDArray) -> Moments:
+        """Moments of each pattern about the components' means; 0 where a cell is missing."""
+        mu, _ = self._flat(theta)
+        k, d = mu.shape
+        shape = len(self.patterns), k
+        n, first, second = np.zeros(shape), np.zeros((*shape, d)), np.zeros((*shape, d, d))
+        for p, (rows, o) in enumerate(self.patterns):
+            n[p] = r[rows].sum(axis=0)
+            for j in range(k):
+                centred = self.x[np.ix_(rows, o)] - mu[j, o]
+                first[p, j, o] = r[rows, j] @ centred
+                second[p, j][np.ix_(o, o)] = (centred * r[rows, j, None]).T @ centred
+        return Moments(n, np.broadcast_to(mu, first.shape), first, second)
+
+    def _in_turns(self, theta: Theta, moments: Moments, there: NDArray[np.bool_]) -> Theta:
+        """Complete the rows and take their moments, a few times.
+
+        Parameters
+        ----------
+        moments
+            Of rows of different kinds.
+        there
+            Which features rows of a kind have, (kind, feature).
+        """
         mu, covariance = self._flat(theta)
         for _ in range(CYCLES):
-            for k in range(len(mu)):
-                try:
-                    mu[k], covariance[k] = self._completed(r[:, k], mu[k], covariance[k])
-                except np.linalg.LinAlgError:  # collapsed onto a point
-                    covariance[k] = np.nan
+            try:
+                mu, covariance = completed(moments, there, mu, covariance)
+            except np.linalg.LinAlgError:  # some have collapsed onto a point
+                for k in range(len(mu)):
+                    own, one = Moments(*(part[:, k : k + 1] for part in moments)), slice(k, k + 1)
+                    try:
+                        mu[one], covariance[one] = completed(own, there, mu[one], covariance[one])
+                    except np.linalg.LinAlgError:
+                        covariance[k] = np.nan
         sd = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
         correlation = covariance / (sd[:, :, None] * sd[:, None, :])
         good = np.isfinite(correlation).all(axis=(1, 2))
@@ -94,6 +128,20 @@ class MissingNormals:
         shape = np.shape(theta[self.mu])
         return {self.mu: mu.reshape(shape), self.sigma: sd.reshape(shape), self.corr: factor}
 
+    def of_sums(self, name: str) -> Callable[[Theta, KindSums], Theta]:
+        """The same from the sums of a pass in parts, of the observed variable ``name``."""
+
+        def step(theta: Theta, sums: KindSums) -> Theta:
+            if self.corr is None:
+                _, mean, variance = of_features(sums, name, self.present.astype(float))
+                shape = np.shape(theta[self.mu])
+                return {
+                    self.mu: mean.reshape(shape), self.sigma: np.sqrt(variance).reshape(shape)
+                }  # fmt: skip
+            return self._in_turns(theta, sums.moments(name), sums.examples(self.present))
+
+        return step
+
     def _independent(self, theta: Theta, r: NDArray) -> Theta:
         there = self.present.astype(float)
         x = np.where(self.present, self.x, 0.0)
@@ -105,28 +153,6 @@ class MissingNormals:
         shape = np.shape(theta[self.mu])
         return {self.mu: mu.reshape(shape), self.sigma: np.sqrt(variance).reshape(shape)}
 
-    def _completed(self, r: NDArray, mu: NDArray, cov: NDArray) -> tuple[NDArray, NDArray]:
-        """Weighted mean and covariance of one component's rows, completed at these values."""
-        d = len(mu)
-        total, shift, scatter = 0.0, np.zeros(d), np.zeros((d, d))
-        for rows, o, m in self.patterns:
-            weight = r[rows]
-            centred = self.x[np.ix_(rows, o)] - mu[o]
-            n, first = weight.sum(), weight @ centred
-            second = (centred * weight[:, None]).T @ centred
-            total += n
-            shift[o] += first
-            scatter[np.ix_(o, o)] += second
-            if len(m):
-                b = np.linalg.solve(cov[np.ix_(o, o)], cov[np.ix_(o, m)]).T
-                shift[m] += b @ first
-                scatter[np.ix_(m, o)] += b @ second
-                scatter[np.ix_(o, m)] += second @ b.T
-                left = cov[np.ix_(m, m)] - b @ cov[np.ix_(o, m)]
-                scatter[np.ix_(m, m)] += b @ second @ b.T + n * left
-        shift /= total
-        return mu + shift, scatter / total - np.outer(shift, shift)
-
     def _flat(self, theta: Theta) -> tuple[NDArray, NDArray]:
         """Means (component, feature), covariances (component, feature, feature); copies."""
         k, d = len(theta[self.mu]), self.x.shape[1]
@@ -135,6 +161,45 @@ class MissingNormals:
         factor = np.eye(d) if self.corr is None else np.asarray(theta[self.corr])
         factor = sd[:, :, None] * factor
         return mu, factor @ factor.swapaxes(1, 2)
+
+
+def completed(
+    moments: Moments, there: NDArray[np.bool_], mu: NDArray, cov: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted means and covariances of the components' rows, completed at these values.
+
+    Parameters
+    ----------
+    moments
+        Of each kind of rows and component; what they say of missing cells is not looked at.
+    there
+        Which features rows of a kind have, (kind, feature).
+    mu, cov
+        Means (component, feature) and covariances (component, feature, feature) that missing cells
+        are expected by.
+    """
+    d = mu.shape[-1]
+    o = there[:, None].astype(float)
+    both = o[..., :, None] * o[..., None, :]
+    rows_missing = (1 - o)[..., :, None]
+    # Blocks of observed features, (kind, component, feature, feature), and 1 for each missing one.
+    inverse = np.linalg.inv(cov * both + np.eye(d) * rows_missing) * both
+    regression = rows_missing * (cov @ inverse)
+    complete = np.eye(d) * o[..., None] + regression
+    left = rows_missing * np.swapaxes(rows_missing, -1, -2) * (cov - regression @ cov)
+
+    n = moments.n * there.any(axis=1)[:, None]  # rows without a cell say nothing
+    apart = (mu - moments.about) * o  # from now on about the means that cells are expected by
+    first = moments.first * o
+    cross = first[..., :, None] * apart[..., None, :]
+    square = moments.second * both - cross - np.swapaxes(cross, -1, -2)
+    square = square + n[..., None, None] * apart[..., :, None] * apart[..., None, :]
+    moved = first - n[..., None] * apart
+    total = n.sum(axis=0)
+    shift = (complete @ moved[..., None])[..., 0].sum(axis=0) / total[:, None]
+    scatter = complete @ square @ np.swapaxes(complete, -1, -2) + n[..., None, None] * left
+    second = scatter.sum(axis=0) / total[:, None, None]
+    return mu + shift, second - shift[:, :, None] * shift[:, None, :]
 
 
 def missing_normals(objective: Objective, name: str, x: NDArray) -> MissingNormals | None:

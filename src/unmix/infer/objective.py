@@ -19,7 +19,6 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from numpy.typing import NDArray
-from pymc.distributions.transforms import LogTransform
 from pytensor.graph.replace import clone_replace, vectorize_graph
 from pytensor.graph.traversal import ancestors
 from pytensor.tensor.variable import TensorVariable
@@ -28,6 +27,8 @@ from unmix.derive import Derivation, bayes, row_weights
 from unmix.derive.compiling import compile_table
 from unmix.derive.theta import theta_dataset
 from unmix.errors import UnmixError
+from unmix.infer.expected import ByRow, Expected
+from unmix.infer.hyper_scale import is_hyper_scale
 
 Kind = Literal["likelihood", "posterior"]
 Theta = dict[str, NDArray]
@@ -109,6 +110,14 @@ class Objective:
         total = float(row_weights.total(log_marginal, self.derivation.weight)) + self.rest(theta)
         return total, responsibility, log_likelihood[0]
 
+    def expect(self, theta: Theta) -> Expected:
+        """E-step, as an M-step takes it."""
+        return ByRow(self, *self.expectation(theta))
+
+    def given(self, responsibility: NDArray) -> Expected:
+        """Responsibilities (obs, component) in place of an E-step."""
+        return ByRow(self, np.nan, responsibility)
+
     def weighed(self, responsibility: NDArray) -> NDArray:
         """Responsibilities (obs, component) times the weights of the rows, as an M-step sums."""
         weight = self.derivation.weight
@@ -116,7 +125,7 @@ class Objective:
 
     def value(self, theta: Theta) -> float:
         """The objective at θ."""
-        return self.expectation(theta)[0]
+        return self.expect(theta).value
 
     def log_likelihood(self, theta: Theta) -> float:
         """ℓ(θ), whatever the objective."""
@@ -214,10 +223,10 @@ class Objective:
 
     def gradient(self, u: NDArray) -> tuple[float, NDArray]:
         """The objective and its gradient over u, by Fisher's identity."""
-        value, responsibility, _ = self.expectation(self.theta(u))
-        if not np.isfinite(value):
+        found = self.expect(self.theta(u))
+        if not np.isfinite(found.value):
             return -np.inf, np.zeros_like(u)
-        return value, self.expected(u, self.weighed(responsibility))[1]
+        return found.value, found.q(u)[1]
 
 
 def make_objective(
@@ -281,7 +290,7 @@ def make_objective(
     else:
         free = tuple(n for n in derivation.parameters if n not in held)
         for name in free:
-            if _is_hyper_scale(derivation, name, free):
+            if is_hyper_scale(derivation, name, free):
                 raise UnmixError(
                     f"{name!r} is a free scale or concentration of the priors of other parameters: "
                     "as they come together the joint density can rise without bound, so a mode "
@@ -289,19 +298,3 @@ def make_objective(
                     "kind='likelihood' or unmix.sample"
                 )
     return Objective(derivation, kind, free, held)
-
-
-def _is_hyper_scale(derivation: Derivation, name: str, free: tuple[str, ...]) -> bool:
-    """Whether a positive parameter is only felt through the prior of other free parameters."""
-    model, opened = derivation.model, derivation.opened
-    if name in derivation.touched:
-        return False
-    rv = next(rv for rv in model.free_RVs if rv.name == name)
-    if not isinstance(model.rvs_to_transforms.get(rv), LogTransform):
-        return False
-    below = [
-        other
-        for other in free
-        if other != name and opened.theta[name] in set(ancestors([opened.terms[other]]))
-    ]
-    return bool(below)

@@ -1,11 +1,11 @@
 r"""The objective of EM where the data are passed over in parts (`unmix.onepass.parts`).
 
-The E-step is the compiled pass. The M-step climbs Q(θ; r), which depends on the rows through each
-kind's sums alone: those are taken once for each r, and a gradient costs the same whatever N.
+The E-step is the compiled pass. The M-step raises Q(θ; r), which depends on the rows through each
+kind's sums alone: closed forms and gradients cost the same whatever N.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,9 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from unmix.derive import bayes, row_weights
+from unmix.infer.expected import ByKind, Expected
 from unmix.infer.objective import Objective, Theta
+from unmix.onepass.kind_sums import KindSums
 from unmix.onepass.parts import Parts
 
 
@@ -29,42 +31,35 @@ class PartsObjective(Objective):
     """
 
     parts: Parts
-    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def expect(self, theta: Theta) -> Expected:
+        """E-step by one pass, summed kind by kind."""
+        sums = self.parts.run(*self.parts.pack(theta))
+        return ByKind(self, sums.log_marginal + self.rest(theta), sums, theta)
+
+    def given(self, responsibility: NDArray) -> Expected:
+        """Responsibilities (obs, component) in place of an E-step."""
+        sums = self.parts.given(self.weighed(responsibility), self.parts.neutral())
+        return ByKind(self, np.nan, sums)
 
     def expectation(self, theta: Theta) -> tuple[float, NDArray, NDArray]:
-        """E-step, as `Objective.expectation`."""
+        """E-step row by row, as `Objective.expectation`."""
         log_w, packed = self.parts.pack(theta)
         joint = self.parts.joint(log_w, packed)
         log_marginal, r = bayes.normalise(joint)
         total = float(row_weights.total(log_marginal, self.derivation.weight))
         with np.errstate(invalid="ignore"):
             log_likelihood = joint - log_w[self.parts.kind]
-        self._kept["about"] = packed
         return total + self.rest(theta), r, log_likelihood
 
     def log_likelihood(self, theta: Theta) -> float:
         """ℓ(θ), whatever the objective."""
-        log_marginal, _ = bayes.normalise(self.parts.joint(*self.parts.pack(theta)))
-        summed = float(row_weights.total(log_marginal, self.derivation.weight))
-        return summed + self.other_observed(theta)
+        return self.parts.run(*self.parts.pack(theta)).log_marginal + self.other_observed(theta)
 
-    def expected(self, u: NDArray, responsibility: NDArray) -> tuple[float, NDArray]:
-        """Q(θ(u); r), up to base measures, and its gradient over u."""
-        value, gradient = self._gradient_of_sums(u, *self._sums(responsibility))
+    def expected_of_sums(self, u: NDArray, sums: KindSums) -> tuple[float, NDArray]:
+        """Q(θ(u)), up to base measures, and its gradient over u."""
+        value, gradient = self._gradient_of_sums(u, sums.n, sums.statistics, sums.about)
         return float(value), np.asarray(gradient)
-
-    def _sums(self, r: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        """Counts, statistics and what these are about; taken once for an r."""
-        if self._kept.get("r") is not r:
-            about = self._kept.get("about")
-            if about is None or not np.isfinite(about).all():
-                about = self.parts.neutral()
-            kinds = self.parts.recognised.packed.type.shape[0]
-            about = np.broadcast_to(about, (kinds, *about.shape[1:]))
-            self._kept["r"] = r
-            self._kept["sums"] = (*self.parts.given(r, about), np.ascontiguousarray(about))
-        kept: tuple[NDArray, NDArray, NDArray] = self._kept["sums"]
-        return kept
 
     @cached_property
     def _gradient_of_sums(self) -> Callable[..., Any]:

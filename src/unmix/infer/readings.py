@@ -13,8 +13,9 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.variable import TensorConstant, TensorVariable
 
 from unmix.derive.bare import bare
-from unmix.infer.closed_form import alone, free_indexed, free_weights, scaled_correlation
+from unmix.infer.closed_form import alone, free_indexed, scaled_correlation
 from unmix.infer.objective import Objective
+from unmix.infer.weight_steps import free_weights
 from unmix.onepass.terms import Recognised, Term
 
 Theta = dict[str, NDArray]

@@ -16,12 +16,11 @@ from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch import basic as numba_basic
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
-from unmix.onepass import compiled
 from unmix.onepass.block import EXPECTED
 from unmix.onepass.chunks import Chunk
 from unmix.onepass.kernel import pass_rows
 from unmix.onepass.onepass import OnePass
-from unmix.onepass.parts import Parts
+from unmix.onepass.parts import Parts, pass_by_kind
 from unmix.onepass.sources import digest
 from unmix.onepass.terms import Recognised
 from unmix.onepass.variant import Families
@@ -65,16 +64,8 @@ class PassOp(Op):
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """One serial pass: chains run side by side."""
-        log_w, packed, table, x, centre, weight, bounds = (np.ascontiguousarray(v) for v in inputs)
-        n = np.zeros(log_w.shape)
-        statistics = np.zeros((*packed.shape[:2], table[-1, 5] + table[-1, 6]))
-        kernel, total, none = compiled.pass_rows(self.families), 0.0, np.zeros(0, np.uint8)
-        for g in range(len(log_w)):
-            p = g if len(packed) > 1 else 0
-            total += kernel(
-                0, np.uint64(0), table, x, centre, weight, log_w[g], packed[p], n[g],
-                statistics[p], none, int(bounds[g]), int(bounds[g + 1]),
-            )  # fmt: skip
+        log_w, packed, *data = (np.ascontiguousarray(v) for v in inputs)
+        total, n, statistics = pass_by_kind(self.families, *data, log_w, packed)
         outputs[0][0] = np.asarray(total)
         outputs[1][0], outputs[2][0] = n, statistics
 
@@ -141,10 +132,7 @@ def log_marginal_of_parts(parts: Parts) -> Graph:
     recognised, chunk = parts.recognised, parts.chunk
     op = PassOp(_held(parts.expected), parts.families)
     total = op(recognised.log_w, recognised.packed, *_shared(recognised, chunk, parts.bounds))[0]
-    if parts.log_base is not None:
-        weight = chunk.weight
-        total = total + float(parts.log_base @ weight if len(weight) else parts.log_base.sum())
-    return total
+    return total + parts.total_base if parts.total_base else total
 
 
 def _held(expected: Any) -> Any:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from unmix.onepass import compiled
 from unmix.onepass.chunks import Chunk, for_kernel
+from unmix.onepass.kind_sums import KindSums
 from unmix.onepass.terms import Recognised
 from unmix.onepass.variant import Families
 
@@ -66,6 +67,11 @@ class Parts:
     def n_components(self) -> int:
         """K."""
         return int(self.recognised.derivation.n_components)
+
+    @cached_property
+    def examples(self) -> NDArray[np.int64]:
+        """One row of the model of each kind."""
+        return self.rows[self.bounds[:-1]]
 
     def __str__(self) -> str:
         families = dict.fromkeys(t.family.name for t in self.recognised.terms)
@@ -116,7 +122,25 @@ class Parts:
         one = np.concatenate([t.family.neutral(x[t.columns]) for t in self.recognised.terms])
         return np.tile(one, (1, self.n_components, 1))
 
-    def given(self, r: NDArray, about: NDArray) -> tuple[NDArray, NDArray]:
+    def run(self, log_w: NDArray, packed: NDArray) -> KindSums:
+        """The E-step: responsibilities at packed parameters are summed as they are made."""
+        chunk, table = self.chunk, self.recognised.table
+        found = pass_by_kind(
+            self.families, table, chunk.x, chunk.centre, chunk.weight, self.bounds,
+            for_kernel(log_w), for_kernel(packed),
+        )  # fmt: skip
+        log_marginal, n, statistics = found
+        return KindSums(self, log_marginal + self.total_base, n, statistics, packed)
+
+    @cached_property
+    def total_base(self) -> float:
+        """The part of Σ_i log p(x_i | θ) that no parameter enters."""
+        if self.log_base is None:
+            return 0.0
+        weight = self.chunk.weight
+        return float(self.log_base @ weight if len(weight) else self.log_base.sum())
+
+    def given(self, r: NDArray, about: NDArray) -> KindSums:
         """Sums with responsibilities that are given.
 
         Parameters
@@ -124,15 +148,11 @@ class Parts:
         r
             (obs, component), times the rows' weights.
         about
-            Parameters that sums are taken about, (kind or 1, component, parameter).
-
-        Returns
-        -------
-        n
-            (kind, component).
-        statistics
-            (kind or 1, component, statistic), as the parameters are.
+            Parameters that sums are taken about, (kind or 1, component, parameter); as many as
+            the model has.
         """
+        kinds = self.recognised.packed.type.shape[0]
+        about = np.ascontiguousarray(np.broadcast_to(about, (kinds, *about.shape[1:])))
         kernel, table = compiled.given_rows(self.families), self.recognised.table
         r = for_kernel(r[self.rows])
         n = np.zeros((self.n_kinds, r.shape[1]))
@@ -143,7 +163,15 @@ class Parts:
                 table, self.chunk.x, self.chunk.centre, r[rows], rows, for_kernel(about[at]), n[g],
                 statistics[at],
             )  # fmt: skip
-        return n, statistics
+        return KindSums(self, np.nan, n, statistics, about)
+
+    def peaks(self, packed: NDArray) -> NDArray[np.float64]:
+        """Largest value that each component's log-density can take, (component,)."""
+        total = np.zeros(packed.shape[:2])
+        for t in self.recognised.terms:
+            if t.family.continuous:
+                total += packed[..., t.parameters.stop - 1]
+        return np.asarray(total.max(axis=0))
 
     def expected(
         self, log_w: Graph, packed: Graph, n: Graph, statistics: Graph, about: Graph
@@ -158,6 +186,29 @@ class Parts:
         return prior + self.recognised.expected(
             _flat(packed), n.ravel(), _flat(statistics), _flat(about)
         )
+
+
+def pass_by_kind(
+    families: Families,
+    table: NDArray,
+    x: NDArray,
+    centre: NDArray,
+    weight: NDArray,
+    bounds: NDArray,
+    log_w: NDArray,
+    packed: NDArray,
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """One serial pass: Σ_i log p(x_i | θ), counts (kind, component), and statistics."""
+    n = np.zeros(log_w.shape)
+    statistics = np.zeros((*packed.shape[:2], table[-1, 5] + table[-1, 6]))
+    kernel, total, none = compiled.pass_rows(families), 0.0, np.zeros(0, np.uint8)
+    for g in range(len(log_w)):
+        p = g if len(packed) > 1 else 0
+        total += kernel(
+            0, np.uint64(0), table, x, centre, weight, log_w[g], packed[p], n[g], statistics[p],
+            none, int(bounds[g]), int(bounds[g + 1]),
+        )  # fmt: skip
+    return total, n, statistics
 
 
 def _flat(graph: Graph) -> Graph:

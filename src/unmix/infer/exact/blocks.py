@@ -17,10 +17,11 @@ from pytensor.tensor.random.basic import BetaRV, DirichletRV, GammaRV, NormalRV
 from unmix.derive import Derivation
 from unmix.derive.bare import bare
 from unmix.derive.compiling import compile_table
-from unmix.infer.closed_form import free_indexed, free_weights, scaled_correlation
+from unmix.infer.closed_form import free_indexed, scaled_correlation
 from unmix.infer.exact.priors import POSITIVE, arguments
 from unmix.infer.objective import Objective
 from unmix.infer.readings import one_over
+from unmix.infer.weight_steps import free_weights
 from unmix.onepass.terms import Recognised, Term
 
 (WEIGHTS, MEAN, SCALE, SHARED, MV_MEAN, MV_SCALE, RATE, EXPONENTIAL_RATE, CHANCE, LEVELS) = range(
