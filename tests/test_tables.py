@@ -149,6 +149,19 @@ def test_crosscheck_says_verdict_tests_and_limits():
         assert sentence in text
 
 
+def test_crosscheck_says_in_plain_words_what_its_limits_are():
+    outcomes = [
+        TestOutcome("log-score", 1.0, 0.3, "sum of 9, Poisson tail", 9, "odds that are tempered"),
+        TestOutcome("rare cells", np.nan, np.nan, "Bennett–Freedman bound", 0, "wrong tails"),
+    ]
+    check = judge(outcomes, kind="fresh", smallest_effect=0.05, from_table=False)
+    for text in (words(tables.crosscheck_table(check), width=400), str(check)):
+        assert "how often a right program would, by chance alone, be at least as far" in text
+        assert "Poisson tail: a limit for counts" in text
+        assert "a right program exceeds it about as often as the p-value says" in text
+        assert "bound: a limit" not in text  # what was not made has nothing to explain
+
+
 def test_comparison_marks_what_em_puts_outside():
     parameters = pd.DataFrame(
         {
