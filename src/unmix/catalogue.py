@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # names stand here as well as in `unmix.models`; a test holds the two together.
 TAKES: dict[str, frozenset[str]] = {
     "gaussian": frozenset(
-        ("covariance", "names", "labels", "fix", "weights", "subject", "missing")
+        ("covariance", "names", "labels", "fix", "noise", "weights", "subject", "missing")
     ),
     "grouped_weights": frozenset(("covariance", "names", "group", "missing")),
     "varying_means": frozenset(("names", "group", "missing")),
@@ -165,9 +165,8 @@ def words(x: "pd.DataFrame", plan: "Plan") -> str:
     default = "full" if plan.model == "gaussian" else "diagonal"
     covariance = f"{plan.covariance or default} covariances, " if several else ""
     model = "" if plan.model == "gaussian" else f"model {plan.model}, "
-    return (
-        f"{model}components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
-    )
+    k = f"{plan.components} and one of noise" if plan.known.get("noise") else plan.components
+    return f"{model}components {k}, {covariance}method {plan.method}, seed {plan.seed}"
 
 
 def families_of_columns(x: "pd.DataFrame", plan: "Plan") -> str:

@@ -40,7 +40,7 @@ class Plan:
     id
         What the column that names the rows is called in ``assignments.csv``.
     known
-        Further arguments of the model: names of the components, labels, known parameters.
+        Further arguments of the model: names of the components, labels, known parameters, noise.
     compare, figures
         Whether EM is compared with the draws, and whether figures are drawn.
     broken

@@ -79,9 +79,11 @@ def predict(
         from unmix.assign.table.write import write_table
         from unmix.show.tables import unexplained_note
 
-        # Which cells are missing is part of a model: new rows that lack some are a second one.
+        # Which cells are missing is part of a model: new rows that lack some are a second one. On
+        # the general road tails are simulated from a model too.
         new = rows
-        if has_missing(model) or (taken["missing"] and rows.isna().to_numpy().any()):
+        lack_some = has_missing(model) or (taken["missing"] and rows.isna().to_numpy().any())
+        if lack_some or unmix.derive(model).onepass is None:
             new = unmix.models.on_rows(model, rows)
         table = unmix.assignments(model, loaded, new, id=free_name(id or "obs"), rng=seed)
         table.index = rows.index.rename(table.index.name)
