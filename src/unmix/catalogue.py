@@ -35,6 +35,8 @@ NEEDS = {
     "varying_means": ("group",),
     "repeated_measures": ("subject",),
 }
+# Arguments of models that an option names a column for, where new rows need one as well.
+OPTION_OF = {"groups": "group", "subjects": "subject", "together": "subject"}
 # Those that a column of two values is hardly meant for.
 OF_MEASUREMENTS = ("gaussian", "student_t", *NEEDS, "hierarchical")
 
@@ -138,6 +140,7 @@ def described() -> list[tuple[str, str]]:
 def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     """The model on rows of a file."""
     from unmix.models import CATALOGUE
+    from unmix.recipe import remember_columns
 
     options: dict[str, Any] = {}
     if plan.covariance is not None:
@@ -145,7 +148,7 @@ def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     if plan.families:
         options["families"] = plan.families
     options = {"components": plan.components, **options, **plan.known}
-    return CATALOGUE[plan.model](x, **options)
+    return remember_columns(CATALOGUE[plan.model](x, **options), plan.columns)
 
 
 def weights_said(plan: "Plan") -> str:

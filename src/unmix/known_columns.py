@@ -125,7 +125,11 @@ def known(
             raise UnmixError(f"column {printable(column)} does not have a cell for each row")
         found[argument_of(plan, option)] = _weights(cells, column) if option == "weights" else cells
         x = _without(x, column)
-    return x, replace(plan, known=found)
+    return x, replace(plan, known=found, columns=_by_argument(plan, given))
+
+
+def _by_argument(plan: "Plan", given: Mapping[str, str]) -> dict[str, str]:
+    return {argument_of(plan, option): column for option, column in given.items()}
 
 
 def _without(x: "pd.DataFrame", column: str) -> "pd.DataFrame":
