@@ -1,6 +1,7 @@
 """Tables for a terminal: the numbers stand in them, names are plain text, doubts are marked."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -234,3 +235,12 @@ def test_correlations_stand_in_tables_and_not_their_factor():
     # What is no such factor stays: rows of another length, numbers above the diagonal.
     for other in (2 * theta["corr"], theta["corr"].transpose(..., "corr_dim_2", "corr_dim_1")):
         assert "corr" in with_correlations(theta.assign(corr=other.variable))
+
+
+def test_a_printed_em_result_shows_correlation_matrices_and_not_their_factors(em):
+    factor = np.linalg.cholesky(np.array([[1, 0.6], [0.6, 1]]))
+    dims = ("corr_dim_0", "corr_dim_1", "corr_dim_2")
+    theta = em.theta.assign(corr=(dims, np.stack([factor, np.eye(2)])))
+    text = str(replace(em, theta=theta))
+    assert "correlation = [[[1.  0.6]   [0.6 1. ]]   [[1.  0. ]   [0.  1. ]]]" in text
+    assert "corr =" not in text
