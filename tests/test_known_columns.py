@@ -71,6 +71,15 @@ def test_from_the_command_line_to_the_table(file, monkeypatch):
     assert table["responsibility[high]"][1] == 1.0
 
 
+def test_labels_that_name_no_component_are_told_of_names(file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    line = "fit data.csv -k2 --columns x --labels kind --method em"
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert "('low' in the first): the components are 0 to 1, --names says what" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_noise_from_the_command_line_to_a_figure(file, monkeypatch):
     monkeypatch.chdir(file.parent)
     x = pd.read_csv(file)["x"]

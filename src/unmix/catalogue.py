@@ -140,6 +140,7 @@ def described() -> list[tuple[str, str]]:
 def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     """The model on rows of a file."""
     from unmix.models import CATALOGUE
+    from unmix.models.labels import UNLABELLED
     from unmix.recipe import remember_columns
 
     options: dict[str, Any] = {}
@@ -148,7 +149,13 @@ def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     if plan.families:
         options["families"] = plan.families
     options = {"components": plan.components, **options, **plan.known}
-    return remember_columns(CATALOGUE[plan.model](x, **options), plan.columns)
+    try:
+        return remember_columns(CATALOGUE[plan.model](x, **options), plan.columns)
+    except UnmixError as error:
+        if UNLABELLED not in (said := str(error)):
+            raise
+        here = "--names says what they are called; an empty cell is no label"
+        raise UnmixError(said.replace(f"and {UNLABELLED}", here)) from None
 
 
 def weights_said(plan: "Plan") -> str:
