@@ -69,10 +69,10 @@ class Recipe:
             }
             found[TABLE] = xr.Dataset(columns, coords={"obs": self.table.index.to_numpy()})
         if self.by_row:
-            columns = {name: {"column": column} for name, column in self.columns.items()}
+            of_file = {name: {"column": column} for name, column in self.columns.items()}
             found[BY_ROW] = xr.Dataset(
                 {
-                    name: (("row", *_more(name, v)), v, columns.get(name, {}))
+                    name: (("row", *_more(name, v)), v, of_file.get(name, {}))
                     for name, v in self.by_row.items()
                 }
             )

@@ -64,13 +64,13 @@ def by_row(
         if y.shape != (n,):
             raise UnmixError(f"y has shape {y.shape} for {n} rows: give one component for each row")
         if y.dtype.kind not in "biuf":  # text: the first of it stands for all
-            wrong: list[int] = [next((i for i, v in enumerate(y) if not isinstance(v, Real)), 0)]
+            odd: list[int] = [next((i for i, v in enumerate(y) if not isinstance(v, Real)), 0)]
         else:
-            wrong = np.flatnonzero((y != np.floor(y)) | (y < -1) | (y >= components)).tolist()
-        if wrong:
-            value = y[wrong[0]]
+            odd = np.flatnonzero((y != np.floor(y)) | (y < -1) | (y >= components)).tolist()
+        if odd:
+            value = y[odd[0]]
             raise UnmixError(
-                f"y is {value if isinstance(value, Real) else said(value)} in row {wrong[0]}: give "
+                f"y is {value if isinstance(value, Real) else said(value)} in row {odd[0]}: give "
                 f"a component, 0 to {components - 1}, or −1 where it is not known"
             )
         given["labels"] = y.astype(np.int64)
