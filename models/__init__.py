@@ -76,6 +76,7 @@ def on_rows(model: pm.Model, x: Any, **by_row: Any) -> pm.Model:
     Raises
     ------
     UnmixError
-        For a model of the user's own, or arguments by row that are missing or unknown.
+        For a model of the user's own, arguments by row that are missing or unknown, groups that are
+        text where the model's are numbers or the reverse, or a known group in another region.
     """
     return rebuild(CATALOGUE, model, x, by_row)

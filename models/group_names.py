@@ -53,7 +53,8 @@ def groups_of(name: str, groups: Any, rows: NDArray, known: Any = None) -> Group
     Raises
     ------
     UnmixError
-        For another length, several columns, or a row without a group.
+        For another length, several columns, a row without a group, or text where the known groups
+        are whole numbers and the reverse.
     """
     values = by_row(name, groups, rows)
     if values.ndim != 1:
@@ -65,8 +66,12 @@ def groups_of(name: str, groups: Any, rows: NDArray, known: Any = None) -> Group
         )
     values = _plain(values)
     names = np.unique(values) if known is None else _plain(np.asarray(known))
-    if values.dtype.kind != names.dtype.kind:
-        values, names = values.astype(str), names.astype(str)
+    if values.dtype.kind != names.dtype.kind:  # as text every row would be of a group never seen
+        were, are = ("text", "whole numbers")[:: -1 if names.dtype.kind == "i" else 1]
+        raise UnmixError(
+            f"{name} of the model are {were}, as {_shown(names)}, and those of the rows are {are} "
+            f"now, as {_shown(values)}: give the rows {were} too"
+        )
     if len(set(names.tolist())) < len(names):
         raise UnmixError(f"the known groups of {name} name one twice: name each once")
     at = pd.Index(names).get_indexer(pd.Index(values))
@@ -82,6 +87,11 @@ def _plain(values: NDArray) -> NDArray:
     if values.dtype.kind == "O" and all(isinstance(v, int | np.integer) for v in values.tolist()):
         return values.astype(np.int64)
     return values.astype(str)
+
+
+def _shown(values: NDArray) -> str:
+    """The first value, with quotation marks around text."""
+    return printable(values[0]) if values.dtype.kind == "U" else str(values[0])
 
 
 def nested(inner: Groups, outer: Groups) -> NDArray[np.int64]:

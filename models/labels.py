@@ -25,6 +25,7 @@ from unmix.printable import listed, printable
 from .together import Subjects  # noqa: TID251
 
 UNKNOWN = -1
+UNLABELLED = "a row without a label is None, NaN, -1 or empty"
 
 
 def declare(z: Any, known: NDArray, *, name: str = "labels", dims: str | None = None) -> None:
@@ -141,7 +142,7 @@ def _hard(values: NDArray, components: Any, rows: NDArray) -> NDArray:
         are = listed(list(components)) if named_by_text else f"0 to {len(components) - 1}"
         raise UnmixError(
             f"labels name no component in {named(rows, bad)} ({printable(first)} in the first): "
-            f"the components are {are}, and a row without a label is None, NaN, -1 or empty"
+            f"the components are {are}, and {UNLABELLED}"
         )
     return of_value[code].astype(np.int16 if len(components) > 127 else np.int8)
 

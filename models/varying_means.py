@@ -37,6 +37,7 @@ import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
+from unmix.printable import printable
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
@@ -94,7 +95,8 @@ def varying_means(
     Raises
     ------
     UnmixError
-        As `gaussian`; for a row without a group or region, or a group in two regions.
+        As `gaussian`; for a row without a group or region, a group in two regions, or a known one
+        in another region than before.
     """
     rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
     names = component_names(components, len(rows.values) if known is None else None)
@@ -166,7 +168,25 @@ def _regions(
             "the region of each"
         )
     names, lies_in = np.unique(known, return_inverse=True)
-    return groups_of("regions", regions, rows, names), lies_in
+    region = groups_of("regions", regions, rows, names)
+    _require_same_regions(group, region, lies_in, rows)
+    return region, lies_in
+
+
+def _require_same_regions(
+    group: Groups, region: Groups, lies_in: NDArray[np.int64], rows: NDArray
+) -> None:
+    """Refuse a row of a known group that is said to lie elsewhere: its mean would not move."""
+    known = _new(group) == 0
+    moved = known & (region.of_row != np.append(lies_in, -1)[group.of_row])
+    if moved.any():
+        i = int(np.flatnonzero(moved)[0])
+        before = region.names[lies_in[group.of_row[i]]]
+        raise UnmixError(
+            f"group {printable(group.values[i])} lies in region {printable(before)}, and row "
+            f"{rows[i]} says region {printable(region.values[i])}: correct the region, or give a "
+            "group of another region another name"
+        )
 
 
 def _new(group: Groups) -> NDArray[np.int64]:

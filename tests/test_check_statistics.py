@@ -18,6 +18,7 @@ from unmix.check import batches, fresh_tests, tails
 from unmix.check.dependent import DependentDraws
 from unmix.check.dirichlet import dirichlet_identity
 from unmix.check.fresh import FreshDraws
+from unmix.check.in_words import TERMS, in_words
 from unmix.check.verdict import TestOutcome, judge
 from unmix.errors import UnmixError
 
@@ -194,6 +195,21 @@ def test_p_values_of_chi_squares_by_hand():
     assert low.p_value == pytest.approx(2 * stats.chi2.cdf(9, 30))
     few = fresh_tests.draw_chi_square(np.array([0.1, 0.1]), np.array([19, 19]))
     assert few.p_value == pytest.approx(1)
+
+
+def test_every_limit_is_explained():
+    """The words in a reference are those that `in_words` looks for."""
+    one, many = np.full((2, 1), 1.0), np.full((2, 1), 100.0)
+    made = {
+        "chi-square": fresh_tests.draw_chi_square(np.ones(2), np.array([4, 4])),
+        "Poisson tail": fresh_tests.pooled_sum("log-score", 1, 100, 100, catches=""),
+        "Bennett–Freedman": fresh_tests.rare_cells(one, one, np.array([[1.0], [9.0]])),
+        "Bonferroni": fresh_tests.worst_cell(one, many),
+    }
+    for term, outcome in made.items():
+        assert TERMS[term] in in_words([outcome.reference])
+    assert TERMS["Bennett–Freedman"] not in in_words([made["Poisson tail"].reference])
+    assert in_words([]) == ()
 
 
 def test_p_value_of_the_worst_cell_by_hand():

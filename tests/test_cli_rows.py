@@ -3,12 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 from typer.testing import CliRunner
 
 import unmix
 from unmix import io
 from unmix.cli import app
 from unmix.derive import derive
+from unmix.predict_by_row import never_seen, read_by_row
+from unmix.read_table import read_table
+from unmix.recipe import Recipe
 
 
 @pytest.fixture
@@ -34,6 +38,10 @@ def table(tmp_path, monkeypatch):
 def run(*arguments):
     common = ("--method", "em", "--no-figures", "--id", "id", "-k", "2")
     return CliRunner().invoke(app, ["fit", "data.csv", *common, *arguments])
+
+
+def predict(*arguments):
+    return CliRunner().invoke(app, ["predict", "out/em.nc", "new.csv", *arguments])
 
 
 def refused(done) -> str:
@@ -66,6 +74,64 @@ def test_groups(table):
         assert f"w[{site}]" in done.stdout
     model = io.load_model(io.load_tree("out/em.nc"))
     assert list(model.coords["group"]) == ["east", "north", "south"]
+    em = io.load("out/em.nc")
+    new = pd.DataFrame({"a": [2.0, 2.0, 2.0], "site": ["south", "north", "east"]})
+    new.to_csv("new.csv", index=False)
+    done = predict("-o", "who.csv")  # the fit knows which column
+    assert done.exit_code == 0, done.stderr
+    assert "left out" not in done.stdout
+    w = em.theta["w"].sel(group=new["site"].to_list()).to_numpy()
+    by_hand = w * norm.pdf(2.0, em.theta["mu"], em.theta["sigma"])
+    by_hand /= by_hand.sum(axis=1, keepdims=True)
+    columns = [f"responsibility[{k}]" for k in em.theta["component"].values]
+    # Roundings in logarithms of numbers of order ten.
+    np.testing.assert_allclose(pd.read_csv("who.csv")[columns], by_hand, rtol=0, atol=1e-12)
+    new.rename(columns={"site": "where"}).to_csv("new.csv", index=False)
+    assert "no column 'site' in 'new.csv'" in refused(predict("-o", "again.csv"))
+    done = predict("--group", "where", "-o", "again.csv")
+    assert done.exit_code == 0, done.stderr
+    pd.testing.assert_frame_equal(pd.read_csv("again.csv"), pd.read_csv("who.csv"))
+    new.assign(site="west").to_csv("new.csv", index=False)
+    said = "no row of the fit is of 'west', and EM left out 'w0' and 'c'"
+    assert said in refused(predict("-o", "no.csv"))
+    assert "has no subjects: leave it out" in refused(predict("--subject", "where", "-o", "no.csv"))
+
+
+def test_subjects(table):
+    done = run("--columns", "a", "--model", "repeated_measures", "--subject", "who", "-o", "out")
+    assert done.exit_code == 0, done.stderr
+    new = pd.DataFrame({"a": [0.0, 4.0, 4.0, 0.0], "who": ["p", "q", "q", "p"]})
+    new.to_csv("new.csv", index=False)
+    done = predict("-o", "who.csv")
+    assert done.exit_code == 0, done.stderr
+    found = pd.read_csv("who.csv")
+    assert found["obs"].tolist() == ["p", "q"]  # a line for each subject
+    theta = io.load("out/em.nc").theta
+    once = norm.pdf([[0.0], [4.0]], theta["mu"], theta["sigma"])
+    by_hand = theta["w"].to_numpy() * once**2  # both rows of each
+    by_hand /= by_hand.sum(axis=1, keepdims=True)
+    columns = [f"responsibility[{k}]" for k in theta["component"].values]
+    # Roundings in logarithms of numbers of order ten.
+    np.testing.assert_allclose(found[columns], by_hand, rtol=0, atol=1e-12)
+    fit = io.load_tree("out/em.nc")
+    del fit["by_row"]["subjects"].attrs["column"]  # as of a fit that was made in Python
+    unmix.save(fit, "out/em.nc", overwrite=True)
+    assert "name that of 'new.csv' with --subject" in refused(predict("-o", "again.csv"))
+
+
+def test_groups_that_were_numbers_are_read_as_numbers(tmp_path):
+    file = tmp_path / "new.csv"
+    file.write_text("a,site\n1.5,2\n2.5,03\n")
+    rows = read_table(file, ["a"], new=True)
+    fitted = {"groups": np.array([1, 2])}
+    recipe = Recipe("grouped_weights", by_row=fitted, columns={"groups": "site"})
+    found, columns = read_by_row(recipe, file, rows, {"group": None, "subject": None})
+    assert found["groups"].tolist() == [2, 3]
+    assert columns == ["site"]
+    assert never_seen(recipe, found) == ["3"]
+    file.write_text("a,site\n1.5,2\n2.5,x\n")
+    with pytest.raises(unmix.UnmixError, match="column 'site' holds 'x' in row 2, and the groups"):
+        read_by_row(recipe, file, rows, {})
 
 
 @pytest.mark.parametrize(

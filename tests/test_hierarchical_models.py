@@ -269,6 +269,23 @@ def test_new_rows_want_their_groups():
         models.on_rows(mine, [0.1])
 
 
+def test_a_known_group_said_to_lie_in_another_region_is_refused():
+    model = built("catalogue_varying_means_within_regions")
+    said = "group 'a' lies in region 'north', and row 1 says region 'south': correct the region"
+    with pytest.raises(unmix.UnmixError, match=said):
+        models.on_rows(model, [0.1, 0.4], groups=["p", "a"], regions=["south", "south"])
+
+
+def test_groups_that_were_numbers_and_are_text_now_are_refused():
+    numbered = models.grouped_weights(X, np.repeat([1, 2], 6))
+    said = "groups of the model are whole numbers, as 1, and those of the rows are text now, as '2'"
+    with pytest.raises(unmix.UnmixError, match=said):
+        models.on_rows(numbered, [0.1], groups=["2"])
+    said = "groups of the model are text, as 'a', and those of the rows are whole numbers now, as 1"
+    with pytest.raises(unmix.UnmixError, match=said):
+        models.on_rows(built("catalogue_grouped_weights"), [0.1], groups=[1])
+
+
 def test_a_second_model_of_other_groups_is_refused():
     """Three groups each: by position the new ones would get the weights of the old ones."""
     name = "catalogue_grouped_weights"

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 import unmix
-from unmix import io
+from unmix import analysis, io
 from unmix.cli import app
 from unmix.known_columns import fixed_values, known
 from unmix.plan import Plan
@@ -68,3 +69,49 @@ def test_from_the_command_line_to_the_table(file, monkeypatch):
     table = pd.read_csv(file.parent / "unmix-fit" / "assignments.csv")
     assert table["most_likely"][:4].tolist() == ["low", "high", "low", "high"]
     assert table["responsibility[high]"][1] == 1.0
+
+
+def test_labels_that_name_no_component_are_told_of_names(file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    line = "fit data.csv -k2 --columns x --labels kind --method em"
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert "('low' in the first): the components are 0 to 1, --names says what" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_noise_from_the_command_line_to_a_figure(file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    x = pd.read_csv(file)["x"]
+    x[[0, 1]] = [-40.0, 60.0]  # of nowhere
+    x.to_csv("data.csv", index=False)
+    run = CliRunner().invoke
+    asked = "fit data.csv -k 2 --names low,high --noise --method em"
+    done = run(app, asked.split())
+    assert done.exit_code == 0, done.stderr
+    assert "components 2 and one of noise, method em" in done.stdout
+    table = pd.read_csv("unmix-fit/assignments.csv")
+    assert table["most_likely"][:2].tolist() == ["noise", "noise"]
+    assert set(table["most_likely"][2:]) == {"low", "high"}
+    pd.DataFrame({"x": [30.0, x[2]]}).to_csv("new.csv", index=False)
+    done = run(app, ["predict", "unmix-fit/em.nc", "new.csv", "-o", "new-rows.csv"])
+    assert done.exit_code == 0, done.stderr
+    new = pd.read_csv("new-rows.csv")
+    assert new["most_likely"].tolist() == ["noise", table["most_likely"][2]]
+    assert new.columns.tolist() == table.columns.tolist()  # tails too
+    done = run(app, ["plot", "unmix-fit/em.nc"])
+    assert done.exit_code == 0, done.stderr
+    assert "No figure" not in done.stdout
+    tree = io.load_tree("unmix-fit/em.nc")
+    draws = xr.DataTree.from_dict({"posterior": io.fit_in(tree).theta.expand_dims(chain=2, draw=4)})
+    summary = unmix.summary(io.load_model(tree), draws)
+    assert {"w[noise]", "mu[low]", "sigma[high]"} <= set(summary.table.index)
+
+
+def test_noise_is_for_models_that_have_it(file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    monkeypatch.setattr(analysis, "analyse", None)  # nothing is to come so far
+    done = CliRunner().invoke(app, ["fit", "data.csv", "-k2", "--model", "student_t", "--noise"])
+    assert done.exit_code == 2
+    said = "unmix: --noise is for --model 'gaussian' and the model is 'student_t': leave it out\n"
+    assert done.stderr == said

@@ -1,4 +1,4 @@
-"""Whoever waits is told what for: on a terminal, in a notebook, and nowhere else."""
+"""Whoever waits is told what for: on a terminal, in a notebook, and in a log."""
 
 import io
 import sys
@@ -6,8 +6,11 @@ import sys
 import pytest
 from registry import built
 from rich.console import Console
+from typer.testing import CliRunner
 
 import unmix
+from unmix.cli import app
+from unmix.errors import UnmixError
 from unmix.infer import nuts, progress
 
 
@@ -54,9 +57,27 @@ def test_nuts_says_that_it_compiles_before_it_does(monkeypatch, watch):
     assert "a minute or two" in nuts.COMPILING
 
 
-def test_nuts_says_nothing_where_nobody_watches_or_asks(monkeypatch, watch):
+def test_nuts_says_nothing_where_nobody_asks(monkeypatch, watch):
     assert sample_until_compiled(monkeypatch, watch(Terminal()), progress=False) == ""
-    assert sample_until_compiled(monkeypatch, watch(io.StringIO())) == ""
+
+
+def test_what_is_no_terminal_gets_the_words_once_as_a_plain_line(monkeypatch, watch):
+    log = watch(io.StringIO())
+    assert sample_until_compiled(monkeypatch, log) == f"{nuts.COMPILING}\n"
+    assert log.getvalue() == f"{nuts.COMPILING}\n"
+
+
+def test_the_command_line_says_so_when_it_is_piped(monkeypatch, tmp_path):
+    def stop(*_):  # what is done first where one waits
+        raise UnmixError("enough")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nuts, "whitening_at", stop)
+    unmix.datasets.old_faithful().iloc[:40].to_csv("data.csv", index=False)
+    line = "fit data.csv -k 2 --columns waiting --method nuts"
+    done = CliRunner().invoke(app, line.split())
+    assert done.exit_code == 2
+    assert done.stderr == f"{nuts.COMPILING}\nunmix: enough\n"
 
 
 def test_a_notebook_gets_the_words(monkeypatch):

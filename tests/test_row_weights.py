@@ -71,6 +71,15 @@ def test_em_finds_the_maximum_of_the_rows_repeated(pairs, road):
     assert weighted.bic == pytest.approx(repeated.bic, rel=1e-9)
 
 
+def test_a_partition_is_of_rows_whatever_they_count(pairs, rows):
+    theta = {"w": [0.5, 0.5], "mu": [0.0, 4.0], "sigma": [1.0, 1.0]}
+    weighted, plain = pairs["fast"][0], unmix.models.gaussian(rows[0], 2, **PRIORS)
+    one, other = (unmix.co_assignment(model, theta) for model in (weighted, plain))
+    np.testing.assert_array_equal(one, other)
+    for verb in (unmix.partition, unmix.co_assignment, unmix.agreement):
+        assert "unmix.weigh" in verb.__doc__
+
+
 def test_classification_em_counts_weights(pairs):
     begin = unmix.em(pairs["fast"][1], starts=2, rng=1)  # random partitions differ with the rows
     weighted, repeated = (

@@ -343,7 +343,8 @@ def test_the_second_fit_of_a_shape_compiles_nothing(plane, monkeypatch):
         (np.full(120, 2), "y is 2 in row 0: give a component, 0 to 1"),
         (np.full(120, 0.5), "y is 0.5 in row 0"),
         (np.zeros(119), "for 120 rows"),
-        (["a"] * 120, "holds no numbers"),
+        (["red", "blue"] * 60, "^y is 'red' in row 0: give a component, 0 to 1, or −1 where"),
+        (pd.Series([0, 1, "a"] * 40), "^y is 'a' in row 2: give a component, 0 to 1, or −1 where"),
     ],
 )
 def test_labels_that_name_no_component(y, words):

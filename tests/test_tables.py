@@ -1,6 +1,7 @@
 """Tables for a terminal: the numbers stand in them, names are plain text, doubts are marked."""
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -149,6 +150,19 @@ def test_crosscheck_says_verdict_tests_and_limits():
         assert sentence in text
 
 
+def test_crosscheck_says_in_plain_words_what_its_limits_are():
+    outcomes = [
+        TestOutcome("log-score", 1.0, 0.3, "sum of 9, Poisson tail", 9, "odds that are tempered"),
+        TestOutcome("rare cells", np.nan, np.nan, "Bennett–Freedman bound", 0, "wrong tails"),
+    ]
+    check = judge(outcomes, kind="fresh", smallest_effect=0.05, from_table=False)
+    for text in (words(tables.crosscheck_table(check), width=400), str(check)):
+        assert "how often a right program would, by chance alone, be at least as far" in text
+        assert "Poisson tail: a limit for counts" in text
+        assert "a right program exceeds it about as often as the p-value says" in text
+        assert "bound: a limit" not in text  # what was not made has nothing to explain
+
+
 def test_comparison_marks_what_em_puts_outside():
     parameters = pd.DataFrame(
         {
@@ -221,3 +235,12 @@ def test_correlations_stand_in_tables_and_not_their_factor():
     # What is no such factor stays: rows of another length, numbers above the diagonal.
     for other in (2 * theta["corr"], theta["corr"].transpose(..., "corr_dim_2", "corr_dim_1")):
         assert "corr" in with_correlations(theta.assign(corr=other.variable))
+
+
+def test_a_printed_em_result_shows_correlation_matrices_and_not_their_factors(em):
+    factor = np.linalg.cholesky(np.array([[1, 0.6], [0.6, 1]]))
+    dims = ("corr_dim_0", "corr_dim_1", "corr_dim_2")
+    theta = em.theta.assign(corr=(dims, np.stack([factor, np.eye(2)])))
+    text = str(replace(em, theta=theta))
+    assert "correlation = [[[1.  0.6]   [0.6 1. ]]   [[1.  0. ]   [0.  1. ]]]" in text
+    assert "corr =" not in text

@@ -129,7 +129,8 @@ def _draw(work: Work, em: "EMResult | None") -> "xr.DataTree":
             cores=plan.cores,
             rng=plan.seed,
             em=em,
-            progress=console.is_terminal,
+            # On standard error: bars on a terminal, words anywhere. PyMC's bars are on the other.
+            progress=plan.method != "pymc" or console.is_terminal,
             **options,
         )
     for name, seconds in post.attrs.items():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # names stand here as well as in `unmix.models`; a test holds the two together.
 TAKES: dict[str, frozenset[str]] = {
     "gaussian": frozenset(
-        ("covariance", "names", "labels", "fix", "weights", "subject", "missing")
+        ("covariance", "names", "labels", "fix", "noise", "weights", "subject", "missing")
     ),
     "grouped_weights": frozenset(("covariance", "names", "group", "missing")),
     "varying_means": frozenset(("names", "group", "missing")),
@@ -35,6 +35,8 @@ NEEDS = {
     "varying_means": ("group",),
     "repeated_measures": ("subject",),
 }
+# Arguments of models that an option names a column for, where new rows need one as well.
+OPTION_OF = {"groups": "group", "subjects": "subject", "together": "subject"}
 # Those that a column of two values is hardly meant for.
 OF_MEASUREMENTS = ("gaussian", "student_t", *NEEDS, "hierarchical")
 
@@ -138,6 +140,8 @@ def described() -> list[tuple[str, str]]:
 def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     """The model on rows of a file."""
     from unmix.models import CATALOGUE
+    from unmix.models.labels import UNLABELLED
+    from unmix.recipe import remember_columns
 
     options: dict[str, Any] = {}
     if plan.covariance is not None:
@@ -145,7 +149,13 @@ def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     if plan.families:
         options["families"] = plan.families
     options = {"components": plan.components, **options, **plan.known}
-    return CATALOGUE[plan.model](x, **options)
+    try:
+        return remember_columns(CATALOGUE[plan.model](x, **options), plan.columns)
+    except UnmixError as error:
+        if UNLABELLED not in (said := str(error)):
+            raise
+        here = "--names says what they are called; an empty cell is no label"
+        raise UnmixError(said.replace(f"and {UNLABELLED}", here)) from None
 
 
 def weights_said(plan: "Plan") -> str:
@@ -165,9 +175,8 @@ def words(x: "pd.DataFrame", plan: "Plan") -> str:
     default = "full" if plan.model == "gaussian" else "diagonal"
     covariance = f"{plan.covariance or default} covariances, " if several else ""
     model = "" if plan.model == "gaussian" else f"model {plan.model}, "
-    return (
-        f"{model}components {plan.components}, {covariance}method {plan.method}, seed {plan.seed}"
-    )
+    k = f"{plan.components} and one of noise" if plan.known.get("noise") else plan.components
+    return f"{model}components {k}, {covariance}method {plan.method}, seed {plan.seed}"
 
 
 def families_of_columns(x: "pd.DataFrame", plan: "Plan") -> str:

@@ -33,6 +33,7 @@ from unmix.known_columns import (
     GroupColumn,
     LabelColumn,
     Names,
+    Noise,
     SubjectColumn,
     WeightColumn,
     known,
@@ -119,6 +120,7 @@ def fit(
     group: GroupColumn = None,
     subject: SubjectColumn = None,
     fix: Fixed = None,
+    noise: Noise = False,
     covariance: Covariance = None,
     method: Method = "auto",
     draws: Draws = 1000,
@@ -170,7 +172,7 @@ def fit(
     kinds = catalogue.cells_taken(plan)
     x = read_table(data, names_in(columns), id, **kinds)
     by_row = {"labels": labels, "weights": weights, "group": group, "subject": subject}
-    x, plan = known(data, x, plan, names_in(names, "--names"), by_row, fix)
+    x, plan = known(data, x, plan, names_in(names, "--names"), by_row, fix, noise)
     if components > len(x):
         raise UnmixError(
             f"-k is {components} and there are only {len(x)} rows: ask for at most one component "

@@ -11,6 +11,7 @@ import typer
 
 from unmix.cli_options import SEED, Output, Seed, names_in
 from unmix.errors import UnmixError
+from unmix.known_columns import GroupColumn, SubjectColumn
 
 
 def explain(
@@ -73,6 +74,8 @@ def predict(
     fit: Annotated[Path, typer.Argument(help="A fit that unmix has saved.")],
     data: Annotated[Path, typer.Argument(help="New rows: a CSV or Parquet file.")],
     id: Annotated[str | None, typer.Option(help="A column that names the rows.")] = None,
+    group: GroupColumn = None,
+    subject: SubjectColumn = None,
     seed: Seed = SEED,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The .csv or .parquet file to make.")
@@ -80,14 +83,17 @@ def predict(
 ) -> None:
     """Who made new rows, by a saved fit: responsibilities of each, in a table.
 
-    Columns are found by their names. Components are those of the fit, which is not changed.
+    Columns are found by their names, those of groups and subjects too where the fit was made by
+    'unmix fit'. Components are those of the fit, which is not changed. Rows of one subject share a
+    line.
     """
     from unmix.predict import predict
     from unmix.terminal import terminal, warnings_to
 
     console = terminal()
     with warnings_to(console):
-        predict(fit, data, output, console, id=id, seed=seed)
+        columns = {"group": group, "subject": subject}
+        predict(fit, data, output, console, id=id, columns=columns, seed=seed)
 
 
 def plot(

@@ -32,6 +32,14 @@ GroupColumn = Annotated[
 SubjectColumn = Annotated[
     str | None, typer.Option(help="A column of subjects, all of whose rows share a component.")
 ]
+Noise = Annotated[
+    bool,
+    typer.Option(
+        "--noise",
+        help="One more component, 'noise', uniform over the box that the rows span: for rows that "
+        "belong nowhere. -k does not count it.",
+    ),
+]
 Fixed = Annotated[
     list[str] | None,
     typer.Option(
@@ -75,6 +83,7 @@ def known(
     names: Sequence[str] | None,
     columns: Mapping[str, str | None],
     fix: Sequence[str] | None,
+    noise: bool = False,
 ) -> "tuple[pd.DataFrame, Plan]":
     """The rows without columns that are no features, and the plan with what these say.
 
@@ -90,6 +99,8 @@ def known(
         By option, the column that it names; None where it was not given.
     fix
         What ``--fix`` was given.
+    noise
+        Whether there is a component of noise.
 
     Raises
     ------
@@ -97,12 +108,15 @@ def known(
         If names are not K, there is no such column, or the model does not take the option.
     """
     given = {option: name for option, name in columns.items() if name is not None}
-    require_taken(plan, [*given, *(["names"] if names else []), *(["fix"] if fix else [])])
+    beside = {"names": names, "fix": fix, "noise": noise}
+    require_taken(plan, [*given, *(option for option, value in beside.items() if value)])
     if names is not None and len(names) != plan.components:
         raise UnmixError(
             f"--names has {len(names)} names and -k is {plan.components}: name every component"
         )
     found: dict[str, Any] = {} if names is None else {"components": list(names)}
+    if noise:
+        found["noise"] = True
     if fix:
         found["fixed"] = fixed_values(fix)
     for option, column in given.items():
@@ -111,7 +125,11 @@ def known(
             raise UnmixError(f"column {printable(column)} does not have a cell for each row")
         found[argument_of(plan, option)] = _weights(cells, column) if option == "weights" else cells
         x = _without(x, column)
-    return x, replace(plan, known=found)
+    return x, replace(plan, known=found, columns=_by_argument(plan, given))
+
+
+def _by_argument(plan: "Plan", given: Mapping[str, str]) -> dict[str, str]:
+    return {argument_of(plan, option): column for option, column in given.items()}
 
 
 def _without(x: "pd.DataFrame", column: str) -> "pd.DataFrame":

@@ -40,7 +40,9 @@ class Plan:
     id
         What the column that names the rows is called in ``assignments.csv``.
     known
-        Further arguments of the model: names of the components, labels, known parameters.
+        Further arguments of the model: names of the components, labels, known parameters, noise.
+    columns
+        Of the file, that some of these were read from; by argument.
     compare, figures
         Whether EM is compared with the draws, and whether figures are drawn.
     broken
@@ -62,6 +64,7 @@ class Plan:
     id: str = "obs"
     broken: str | None = None
     known: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     compare: bool = True
     figures: bool = True
 

@@ -1,5 +1,6 @@
 """`unmix predict`: who made new rows, by a saved fit, whose features are found by their names."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,14 @@ from unmix.terminal import say
 
 
 def predict(
-    fit: Path, data: Path, output: Path, console: Console, *, id: str | None, seed: int
+    fit: Path,
+    data: Path,
+    output: Path,
+    console: Console,
+    *,
+    id: str | None,
+    columns: Mapping[str, str | None],
+    seed: int,
 ) -> None:
     """Write the table of `unmix.assignments` for new rows.
 
@@ -27,6 +35,8 @@ def predict(
         Where to tell.
     id
         A column that names the rows.
+    columns
+        By option, as ``group``, the column that it names; None for the one that the fit knows.
     seed
         Of the rows simulated for the column ``tail``.
 
@@ -47,6 +57,7 @@ def predict(
     from unmix.catalogue import cells_of
     from unmix.derive.present import has_missing
     from unmix.infer import EMResult
+    from unmix.predict_by_row import never_seen, read_by_row
     from unmix.read_table import read_table
     from unmix.recipe import recipe_of
     from unmix.remedies import WITHOUT_MAXIMUM
@@ -57,20 +68,24 @@ def predict(
             "fit again with fewer components (-k), or sample (--method auto)"
         )
     recipe = recipe_of(model)
-    needed = [name for name in recipe.by_row if name not in ("labels", "weights")]
-    if needed:
-        raise UnmixError(
-            f"the fit's model {printable(recipe.name)} has {listed(needed)} by row, which unmix "
-            "predict does not read: use unmix.models.on_rows and unmix.assignments in Python"
-        )
     taken = cells_of(recipe.name)
     if recipe.table is not None:
         features = [str(name) for name in recipe.table.columns]
     else:
         features = [str(name) for name in model.coords["feature"]]
     rows = read_table(data, features, id, new=True, **taken)
+    by_row, used = read_by_row(recipe, data, rows, columns)
     say(console, f"{printable(data, 200)}: {len(rows):,} rows of {listed(features)}")
-    others = list(rows.attrs["left_out"])
+    strangers = never_seen(recipe, by_row)
+    if strangers and isinstance(loaded, EMResult) and loaded.left_out:
+        raise UnmixError(
+            f"no row of the fit is of {listed(strangers)}, and EM left out "
+            f"{listed(loaded.left_out)}, which say what groups never seen are like: predict by a "
+            "fit with draws, as fit.nc"
+        )
+    if strangers:
+        say(console, f"groups never seen in the fit: {listed(strangers)}")
+    others = [name for name in rows.attrs["left_out"] if name not in used]
     if others:
         say(console, f"not in the fit, so left out: {listed(others)}")
     with stage("responsibilities of the new rows, and rows simulated for their tails"):
@@ -79,12 +94,15 @@ def predict(
         from unmix.assign.table.write import write_table
         from unmix.show.tables import unexplained_note
 
-        # Which cells are missing is part of a model: new rows that lack some are a second one.
-        new = rows
-        if has_missing(model) or (taken["missing"] and rows.isna().to_numpy().any()):
-            new = unmix.models.on_rows(model, rows)
+        # Which cells are missing, and what is given by row, is part of a model: a second one.
+        # Normals take any rows, and off the fast road their tails are simulated from a model too.
+        new, normals = rows, taken["missing"]
+        lack_some = has_missing(model) or (normals and rows.isna().to_numpy().any())
+        if by_row or lack_some or (normals and unmix.derive(model).onepass is None):
+            new = unmix.models.on_rows(model, rows, **by_row)
         table = unmix.assignments(model, loaded, new, id=free_name(id or "obs"), rng=seed)
-        table.index = rows.index.rename(table.index.name)
+        if not {"subjects", "together"} & set(by_row):  # a line for each of them
+            table.index = rows.index.rename(table.index.name)
     write_table(iter([table]), output)
     counts = ", ".join(
         f"{n:,} of component {printable(k)[1:-1]}"

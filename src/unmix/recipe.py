@@ -45,6 +45,8 @@ class Recipe:
         What variables stand for, by name, where that is called differently.
     levels
         What the whole numbers of an observed variable stand for, by its name.
+    columns
+        Of a file, that arguments by row were read from; by argument, where that is known.
     """
 
     name: str = ""
@@ -54,6 +56,7 @@ class Recipe:
     encode: Callable[[Any], dict[str, Any]] | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     def groups(self) -> dict[str, xr.Dataset]:
         """What a saved fit keeps beside its observed data."""
@@ -68,8 +71,12 @@ class Recipe:
                     columns[f"there_{j}"] = "obs", is_there
             found[TABLE] = xr.Dataset(columns, coords={"obs": self.table.index.to_numpy()})
         if self.by_row:
+            of_file = {name: {"column": column} for name, column in self.columns.items()}
             found[BY_ROW] = xr.Dataset(
-                {name: (("row", *_more(name, v)), v) for name, v in self.by_row.items()}
+                {
+                    name: (("row", *_more(name, v)), v, of_file.get(name, {}))
+                    for name, v in self.by_row.items()
+                }
             )
         return found
 
@@ -120,6 +127,12 @@ def remember(
     _recipes[model] = Recipe(
         name, json.dumps(plain), table, kept, encode, titles or {}, levels or {}
     )
+    return model
+
+
+def remember_columns(model: pm.Model, columns: Mapping[str, str]) -> pm.Model:
+    """Note of which columns of a file a model's arguments by row are, and hand the model back."""
+    _recipes[model] = replace(_recipes[model], columns=dict(columns))
     return model
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
-from unmix.recipe import BY_ROW, TABLE
+from unmix.recipe import BY_ROW, TABLE, remember_columns
 
 
 def load_model(tree: xr.DataTree) -> pm.Model:
@@ -56,7 +56,8 @@ def load_model(tree: xr.DataTree) -> pm.Model:
         }
         arguments |= _by_row(tree)
         weights = arguments.pop("weights", None)  # every model takes these
-        return weigh(CATALOGUE[name](_rows(tree), **arguments), weights)
+        model = weigh(CATALOGUE[name](_rows(tree), **arguments), weights)
+        return remember_columns(model, _columns(tree))
     except UnmixError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -76,6 +77,14 @@ def _by_row(tree: xr.DataTree) -> dict[str, Any]:
     if BY_ROW not in tree.children:
         return {}
     return {str(name): v.to_numpy() for name, v in tree[BY_ROW].data_vars.items()}
+
+
+def _columns(tree: xr.DataTree) -> dict[str, str]:
+    """Of a file, that these were read from, where the fit knows."""
+    if BY_ROW not in tree.children:
+        return {}
+    read = tree[BY_ROW].data_vars.items()
+    return {str(name): str(v.attrs["column"]) for name, v in read if "column" in v.attrs}
 
 
 def _rows(tree: xr.DataTree) -> Any:

@@ -34,7 +34,8 @@ from unmix.check.batches import (
 from unmix.check.blocks import checked_block, refuse_what_is_no_distribution
 from unmix.check.fresh import FLOOR, IMPOSSIBLE
 from unmix.check.tails import ENOUGH_JUMPS
-from unmix.check.verdict import LEVEL, TOO_SHORT, TestOutcome, WorstCell
+from unmix.check.too_little import TOO_SHORT
+from unmix.check.verdict import LEVEL, TestOutcome, WorstCell
 from unmix.errors import UnmixError
 
 Array = NDArray[np.float64]

@@ -9,10 +9,12 @@ and a fault as large as `largest_tolerated` would have passed unseen; *consisten
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil, inf, isnan
+from math import inf, isnan
 from typing import Literal, NamedTuple
 
 from unmix.arguments import share
+from unmix.check.in_words import in_words
+from unmix.check.too_little import percent, too_little
 
 Kind = Literal["fresh", "dependent"]
 Verdict = Literal["consistent", "inconsistent", "too little information"]
@@ -25,9 +27,6 @@ CANNOT_SEE = (
     "chains that have not converged or have missed a mode",
     "an error that both roads share, such as data or a declaration that are not what was meant",
 )
-# Beyond so many times the draws nobody will take them: it is the rows that say too little.
-TOO_MANY = 10
-TOO_SHORT = "chains too short"
 LONG_MEMORY = "a memory of z longer than the chains"
 DRAWING_ONLY = (
     "a wrong table of responsibilities: z was drawn from the table it is compared with, and nothing"
@@ -144,6 +143,11 @@ class CrossCheck:
             f"a p-value below {self.level / max(made, 1):.2g} decides."
         )
 
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        """What the terms in the references of the tests mean, a sentence each."""
+        return in_words(o.reference for o in self.outcomes if o.made)
+
     def __str__(self) -> str:
         drawn = {
             "fresh": "fresh, drawn given θ alone",
@@ -151,7 +155,7 @@ class CrossCheck:
         }[self.kind]
         if self.repeated:
             drawn = (
-                f"fresh, drawn given θ alone, but for {_percent(self.repeated)} of the draws, "
+                f"fresh, drawn given θ alone, but for {percent(self.repeated)} of the draws, "
                 "which are the ones before once more and left out"
             )
         pairs = f"{self.n_recomputed:,} (draw, obs) pairs" if self.n_recomputed else "nothing"
@@ -169,7 +173,8 @@ class CrossCheck:
             lines.append(f"    {o.name:<{width}}  {statistic:>10}  {p:<12}  {o.reference}")
         if self.smallest_effect < inf:
             lines.append(
-                f"  Odds tempered by {_percent(self.smallest_effect)} are seen 9 times in 10."
+                f"  Odds tempered by {percent(self.smallest_effect)} (log-odds off by that share) "
+                "are seen 9 times in 10."
             )
         if self.worst_cells:
             lines.append("  Worst cells (obs, component: counted, expected):")
@@ -178,6 +183,9 @@ class CrossCheck:
                 f"({c.z_score:+.1f} sd, p = {c.p_value:.2g} by itself)"
                 for c in self.worst_cells
             ]
+        if self.in_words:
+            lines.append("  What the words mean:")
+            lines += [f"    - {sentence}" for sentence in self.in_words]
         lines.append("  Agreement does not rule out:")
         lines += [f"    - {sentence}" for sentence in self.cannot_see]
         return "\n".join(lines)
@@ -243,13 +251,13 @@ def judge(
         reason = f"Failed: {names}. The clearest, {worst.name}, points to {worst.catches}."
     elif not made or not smallest_effect <= largest_tolerated:
         verdict = "too little information"
-        reason = _missing(outcomes, smallest_effect, largest_tolerated)
+        reason = too_little(outcomes, smallest_effect, largest_tolerated)
     else:
         verdict = "consistent"
         reason = f"None of {len(made)} tests found a difference."
     sentences = (DRAWING_ONLY,) * drawing_only + CANNOT_SEE + (LONG_MEMORY,) * (kind == "dependent")
     if smallest_effect < inf:
-        sentences += (f"odds wrong by less than about {_percent(smallest_effect)}",)
+        sentences += (f"odds wrong by less than about {percent(smallest_effect)}",)
     return CrossCheck(
         verdict=verdict,
         reason=reason,
@@ -263,38 +271,3 @@ def judge(
         cannot_see=(*sentences, *cannot_see),
         repeated=repeated,
     )
-
-
-def _percent(share: float) -> str:
-    """A share in per cent, to two digits."""
-    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"
-
-
-def _missing(
-    outcomes: Sequence[TestOutcome], smallest_effect: float, largest_tolerated: float
-) -> str:
-    """What there was too little of: doubt in the rows, draws, or length of the chains.
-
-    The smallest effect falls as one over the root of the number of draws.
-    """
-    if not smallest_effect < inf:
-        if any(not o.made and o.reference.startswith(TOO_SHORT) for o in outcomes):
-            return (
-                "The chains are too short for their own memory, so how far counts may be off by "
-                "chance is not known; take longer chains."
-            )
-        return (
-            "Every row was certain of its component, so there was nothing to disagree about and "
-            "more draws would not change that."
-        )
-    seen = (
-        f"Only odds tempered (raised to a power) by {_percent(smallest_effect)} or more would have "
-        "been seen"
-    )
-    times = ceil((smallest_effect / largest_tolerated) ** 2)
-    if times > TOO_MANY:
-        return (
-            f"{seen}: rows are all but certain of their components, so there is hardly anything to "
-            "disagree about and more draws would not help."
-        )
-    return f"{seen}; take some {times} times the draws to see {100 * largest_tolerated:g} %."

@@ -5,6 +5,7 @@ of length one, and nothing else is: a variable is known by its numbers, whatever
 the numbers below the diagonal of R say anything, and only these are named.
 """
 
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
@@ -58,11 +59,8 @@ def with_correlations(theta: xr.Dataset) -> xr.Dataset:
         as many as the factor has rows.
     """
     found = theta
-    for name, value in theta.data_vars.items():
-        own = [d for d in value.dims if d not in SAMPLE_DIMS]
-        values = value.transpose(..., *own).to_numpy()
-        if len(own) < 2 or not is_factor(values):
-            continue
+    for name, own, value in _factors(theta):
+        values = value.to_numpy()
         labels = _labels(theta, values.shape[-1])
         lead: list[Any] = [d for d in value.dims if d in SAMPLE_DIMS] + own[:-2]
         k = theta.sizes.get("component")
@@ -72,8 +70,32 @@ def with_correlations(theta: xr.Dataset) -> xr.Dataset:
         coords = {d: theta[d] for d in lead if d in theta.coords}
         names = [f"{labels[i]}, {labels[j]}" for i, j in pairs_of(values.shape[-1])]
         array = xr.DataArray(of_factor(values), dims=[*lead, dim], coords={**coords, dim: names})
-        found = found.drop_vars([name]).assign({called(str(name)): array})
+        found = found.drop_vars([name]).assign({called(name): array})
     return found
+
+
+def with_matrices(theta: xr.Dataset) -> xr.Dataset:
+    """θ to be read: every factor replaced by its correlation matrix, of the same dims.
+
+    Parameters
+    ----------
+    theta
+        One θ or draws.
+    """
+    found = theta
+    for name, _, value in _factors(theta):
+        matrix = value.to_numpy() @ value.to_numpy().swapaxes(-1, -2)
+        found = found.drop_vars([name]).assign({called(name): value.copy(data=matrix)})
+    return found
+
+
+def _factors(theta: xr.Dataset) -> Iterator[tuple[str, list[Any], xr.DataArray]]:
+    """Name, dims and values of what is a factor; sample dims are not among the dims, and first."""
+    for name, value in theta.data_vars.items():
+        own = [d for d in value.dims if d not in SAMPLE_DIMS]
+        ordered = value.transpose(..., *own)
+        if len(own) >= 2 and is_factor(ordered.to_numpy()):
+            yield str(name), own, ordered
 
 
 def _labels(theta: xr.Dataset, d: int) -> list[str]:

@@ -25,6 +25,9 @@ _weights: "weakref.WeakKeyDictionary[pm.Model, NDArray[np.float64]]" = weakref.W
 def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
     """Give every row of a model a weight, for all verbs from then on.
 
+    Sums and averages over rows are weighted. What speaks of the rows themselves is not, as a table
+    has each of them once: `unmix.partition`, `unmix.co_assignment`, `unmix.agreement`.
+
     Parameters
     ----------
     model

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.derive.correlations import with_matrices
 from unmix.infer.objective import Kind
 from unmix.infer.status import Status
 
@@ -120,7 +121,7 @@ class EMResult:
             lines.append(f"  not in the likelihood, left out: {', '.join(self.left_out)}")
         if self.fixed:
             lines.append(f"  fixed: {', '.join(self.fixed)}")
-        for name, value in self.theta.items():
+        for name, value in with_matrices(self.theta).items():
             with np.printoptions(precision=5, suppress=True, threshold=40):
                 lines.append(f"  {name} = {str(value.values).replace(chr(10), ' ')}")
         return "\n".join(lines)

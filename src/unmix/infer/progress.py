@@ -1,4 +1,4 @@
-"""Progress on the terminal or in a notebook, by rich; silent where nobody watches."""
+"""Progress on the terminal or in a notebook, by rich; elsewhere, as in a log, words at most."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +23,8 @@ def progress_bar(what: str, total: int, show: bool) -> Iterator[Callable[[], Non
 def waiting(what: str, show: bool) -> Iterator[None]:
     """Words that stand, with the time gone by, while something takes long and has no steps.
 
-    A notebook, where a bar that nobody moves would look stuck, gets the words alone.
+    A notebook, where a bar that nobody moves would look stuck, gets the words alone; so does what
+    is no terminal, where whoever reads the log would think that nothing goes on.
     """
     console = Console(stderr=True)
     if show and console.is_jupyter:
@@ -34,4 +35,6 @@ def waiting(what: str, show: bool) -> Iterator[None]:
             bars.add_task(what, total=None)
             yield
         return
+    elif show:
+        print(what, file=sys.stderr, flush=True)
     yield

@@ -165,6 +165,8 @@ def crosscheck_table(check: Any) -> RenderableType:
         _indented(check.reason),
         table,
         _indented(check.decides),
+        *([Text("What the words mean:")] if check.in_words else []),
+        *(_indented("· " + sentence) for sentence in check.in_words),
         Text("What this does not rule out:"),
         *(_indented("· " + sentence) for sentence in check.cannot_see),
     )

@@ -1,6 +1,7 @@
 """The fits behind `unmix.sklearn.Mixture`: the verbs of unmix, on rows or on a declared model."""
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from unmix.arguments import numbers
+from unmix.arguments import numbers, rectangular, said
 from unmix.assign import align
 from unmix.errors import UnmixError
 from unmix.infer import EMResult, em, sample
@@ -59,14 +60,18 @@ def by_row(
     """
     given: dict[str, NDArray] = {}
     if labels is not None:
-        y = numbers("y", labels, "the component of each row, −1 where it is not known")
+        y = rectangular("y", labels, "the component of each row, −1 where it is not known")
         if y.shape != (n,):
             raise UnmixError(f"y has shape {y.shape} for {n} rows: give one component for each row")
-        wrong = np.flatnonzero((y != np.floor(y)) | (y < -1) | (y >= components))
-        if len(wrong):
+        if y.dtype.kind not in "biuf":  # text: the first of it stands for all
+            odd: list[int] = [next((i for i, v in enumerate(y) if not isinstance(v, Real)), 0)]
+        else:
+            odd = np.flatnonzero((y != np.floor(y)) | (y < -1) | (y >= components)).tolist()
+        if odd:
+            value = y[odd[0]]
             raise UnmixError(
-                f"y is {y[wrong[0]]} in row {wrong[0]}: give a component, 0 to {components - 1}, "
-                "or −1 where it is not known"
+                f"y is {value if isinstance(value, Real) else said(value)} in row {odd[0]}: give "
+                f"a component, 0 to {components - 1}, or −1 where it is not known"
             )
         given["labels"] = y.astype(np.int64)
     if weights is not None:

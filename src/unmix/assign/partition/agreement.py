@@ -61,6 +61,9 @@ class Agreement:
 def agreement(one: Any, two: Any) -> Agreement:
     """How far two partitions of the same rows agree.
 
+    A partition is of the rows of the table: each counts once, whatever weights a model has
+    (`unmix.weigh`), one of weight 0 as well.
+
     Parameters
     ----------
     one, two

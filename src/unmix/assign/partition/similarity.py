@@ -49,6 +49,9 @@ def co_assignment(
 ) -> xr.DataArray:
     r"""Posterior probability that two rows come from one component: the similarity matrix.
 
+    It is of the rows of the table, one entry for each pair: weights that the model has
+    (`unmix.weigh`) are in the fit and do not come in here once more.
+
     Parameters
     ----------
     model

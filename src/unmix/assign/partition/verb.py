@@ -104,6 +104,9 @@ def partition(
 ) -> Partition:
     r"""The partition of the rows with the least posterior expected loss.
 
+    A partition is of the rows of the table: each counts once, whatever weights the model has
+    (`unmix.weigh`), one of weight 0 as well.
+
     Parameters
     ----------
     model
