@@ -4,7 +4,7 @@ Each is a few lines: parameters by component, named after the column, with the p
 catalogue's model of that family; then the observed variable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,33 @@ class Column:
         Numbers, or numbers of levels, (obs,); NaN where a cell is missing.
     levels
         Of a categorical column.
+    scales
+        What its priors are measured in, from `scales_of`.
     """
 
     name: str
     values: NDArray
     levels: list[Level]
+    scales: Mapping[str, float]
+
+
+def scale_names(family: str) -> tuple[str, ...]:
+    """What priors of a family are measured in."""
+    if family in ("normal", "student_t"):
+        return ("centre", "spread", "scale")
+    return ("mean",) if family in _CHECKS else ()
+
+
+def scales_of(values: NDArray, family: str) -> dict[str, float]:
+    """The same of a column's own values."""
+    names = scale_names(family)
+    if names == ("mean",):
+        return {"mean": float(typical(values))}
+    if not names:
+        return {}
+    low, high = np.nanmin(values), np.nanmax(values)
+    found = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values)}
+    return {name: float(found[name]) for name in names}
 
 
 def guess(column: pd.Series) -> str:
@@ -73,9 +95,9 @@ def guess(column: pd.Series) -> str:
     return "poisson" if x.mean() < LARGE else "normal"
 
 
-def _of_numbers(column: pd.Series, check: Callable[..., Any]) -> NDArray:
+def _of_numbers(column: pd.Series, check: Callable[..., Any], constant: bool) -> NDArray:
     """Numbers of a column, looked at as its family's rows are."""
-    values: NDArray = check(column, missing=True).values
+    values: NDArray = check(column, missing=True, constant=constant).values
     return values
 
 
@@ -95,11 +117,16 @@ def _binary(column: pd.Series, labels: NDArray) -> NDArray:
 
 
 def values_of(
-    column: pd.Series, family: str, levels: list[Level] | None, labels: NDArray
+    column: pd.Series,
+    family: str,
+    levels: list[Level] | None,
+    labels: NDArray,
+    *,
+    constant: bool = False,
 ) -> tuple[NDArray, list[Level]]:
     """A column as its family takes it: numbers, and the levels where they are numbers of these.
 
-    Numbers are NaN where a cell is missing.
+    Numbers are NaN where a cell is missing. All may be the same where ``constant``.
 
     Raises
     ------
@@ -113,14 +140,13 @@ def values_of(
     if family == "bernoulli":
         return _binary(column, labels), []
     named = pd.Series(column.to_numpy(), index=labels, name=column.name)
-    return _of_numbers(named, _CHECKS.get(family, as_rows)), []
+    return _of_numbers(named, _CHECKS.get(family, as_rows), constant), []
 
 
 def _mean_and_scale(c: Column) -> tuple[Any, Any]:
-    x = c.values
-    low, high = np.nanmin(x), np.nanmax(x)
-    mu = pm.Normal(f"mu_{c.name}", (low + high) / 2, high - low, dims="component")
-    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / np.nanstd(x), dims="component")
+    centre, spread, scale = (c.scales[name] for name in ("centre", "spread", "scale"))
+    mu = pm.Normal(f"mu_{c.name}", centre, spread, dims="component")
+    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / scale, dims="component")
 
 
 def _normal(c: Column, z: Any) -> None:
@@ -140,13 +166,13 @@ def _student_t(c: Column, z: Any) -> None:
 
 
 def _poisson(c: Column, z: Any) -> None:
-    rate = pm.Gamma(f"rate_{c.name}", 1, 1 / typical(c.values), dims="component")
+    rate = pm.Gamma(f"rate_{c.name}", 1, 1 / c.scales["mean"], dims="component")
     cells = cells_of(c.values, c.name)
     pm.Poisson(c.name, cells.known(rate[z], NEVER), observed=cells.whole, dims="obs")
 
 
 def _negative_binomial(c: Column, z: Any) -> None:
-    mu = pm.Exponential(f"mu_{c.name}", scale=typical(c.values), dims="component")
+    mu = pm.Exponential(f"mu_{c.name}", scale=c.scales["mean"], dims="component")
     alpha = pm.Exponential(f"alpha_{c.name}", scale=10.0, dims="component")
     cells = cells_of(c.values, c.name)
     mean, shape = cells.known(mu[z], NEVER), cells.known(alpha[z], 1.0)
@@ -154,7 +180,7 @@ def _negative_binomial(c: Column, z: Any) -> None:
 
 
 def _exponential(c: Column, z: Any) -> None:
-    rate = pm.Gamma(f"rate_{c.name}", 2, 2 * typical(c.values), dims="component")
+    rate = pm.Gamma(f"rate_{c.name}", 2, 2 * c.scales["mean"], dims="component")
     cells = cells_of(c.values, c.name)
     pm.Exponential(c.name, cells.known(rate[z], 1.0), observed=cells.filled, dims="obs")
 

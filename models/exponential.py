@@ -58,8 +58,9 @@ def exponential(
         For a negative cell, a constant column, or a number of components that the rows cannot
         carry.
     """
-    rows = as_waits(x, missing=True)
-    names = component_names(components, len(rows.values))
+    given = mean is not None  # then any rows will do
+    rows = as_waits(x, missing=True, constant=given)
+    names = component_names(components, None if given else len(rows.values))
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
     mean = positive("mean", typical(rows.values) if mean is None else mean)
     feature = ("feature",) if rows.values.ndim == 2 else ()

@@ -84,7 +84,8 @@ def latent_class(
     """
     frame = as_frame(x)
     known, codes = items(frame, levels)
-    names = component_names(components, len(frame))
+    given = levels is not None and len(levels) == len(known)  # then any rows will do
+    names = component_names(components, None if given else len(frame))
     concentration = positive("concentration", concentration)
     item_concentration = positive("item_concentration", item_concentration)
     # 1 and True are equal to Python, and are different levels.

@@ -25,6 +25,7 @@ import numpy as np
 import pymc as pm
 from numpy.typing import NDArray
 
+from unmix.arguments import numbers
 from unmix.errors import UnmixError
 from unmix.levels import (
     Level,
@@ -44,6 +45,8 @@ from .columns import (  # noqa: TID251  a sibling
     Column,
     guess,
     require_different,
+    scale_names,
+    scales_of,
     values_of,
 )
 from .components import component_names  # noqa: TID251
@@ -56,6 +59,7 @@ def mixed(
     *,
     families: Mapping[str, str] | None = None,
     levels: Mapping[str, Any] | None = None,
+    scales: Mapping[str, Mapping[str, float]] | None = None,
     concentration: float = 1.0,
 ) -> pm.Model:
     """Declare columns of different kinds that share one z: numbers, counts and categories.
@@ -72,6 +76,10 @@ def mixed(
         the one guessed from their type (`guessed_families`).
     levels
         Levels of categorical columns, as in `latent_class`.
+    scales
+        What priors are measured in, by column, in units of the column: ``centre``, ``spread`` and
+        ``scale`` of a normal or t, ``mean`` of counts and waiting times, as in the models of one
+        family. By default the data's own.
     concentration
         Of the Dirichlet prior of ``w``.
 
@@ -98,23 +106,30 @@ def mixed(
     chosen = _chosen(families, columns)
     labels = row_labels(frame)
     for name in columns:
-        chosen.setdefault(name, "categorical" if name in declared else guess(frame[name]))
-    names = component_names(components, len(frame))
+        if name not in chosen:
+            chosen[name] = "categorical" if name in declared else guess(frame[name])
+    given = _scales(scales, chosen, declared)
+    names = component_names(components, None if given else len(frame))
     concentration = positive("concentration", concentration)
     called = safe_names(columns, PARTS)
     values: dict[str, NDArray] = {}
     known: dict[str, list[Level]] = {}
     for name in columns:
-        values[name], found = values_of(frame[name], chosen[name], declared.get(name), labels)
-        require_different(frame[name], chosen[name], values[name])
+        values[name], found = values_of(
+            frame[name], chosen[name], declared.get(name), labels, constant=bool(given)
+        )
+        if not given:
+            require_different(frame[name], chosen[name], values[name])
         if found:
             known[name] = found
+    measured = given or {name: scales_of(values[name], chosen[name]) for name in columns}
     with pm.Model(coords={"component": names}) as model:
         add_rows(model, labels)
         w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
         z = pm.Categorical("z", w, dims="obs")
         for name in columns:
-            FAMILIES[chosen[name]](Column(called[name], values[name], known.get(name, [])), z)
+            column = Column(called[name], values[name], known.get(name, []), measured[name])
+            FAMILIES[chosen[name]](column, z)
 
     def encode(new: Any) -> dict[str, NDArray]:
         return _encoded(new, chosen, known, called)
@@ -123,6 +138,7 @@ def mixed(
         "components": components,
         "families": {name: chosen[name] for name in columns},
         "levels": known,
+        "scales": measured,
         "concentration": concentration,
     }
     titles = {variable: column for column, variable in called.items()}
@@ -130,6 +146,35 @@ def mixed(
     return remember(
         model, "mixed", arguments, table=frame, encode=encode, titles=titles, levels=shown
     )
+
+
+def _scales(
+    scales: Mapping[str, Mapping[str, float]] | None,
+    chosen: Mapping[str, str],
+    levels: Mapping[str, Any],
+) -> dict[str, dict[str, float]]:
+    """What priors are measured in, of every column, where it is given; else nothing.
+
+    With levels and scales of all columns nothing is read off the rows, and any will do.
+    """
+    if scales is None:
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for name, family in chosen.items():
+        given, needed = dict(scales.get(name, {})), scale_names(family)
+        if sorted(given) != sorted(needed) or (family == "categorical" and name not in levels):
+            what = "levels" if family == "categorical" else f"scales {listed(list(needed))}"
+            raise UnmixError(
+                f"scales are given, and of column {printable(name)}, which is {family}, not: give "
+                f"{what} of it as well"
+            )
+        found[name] = {
+            key: float(numbers(f"{key} in scales", value, "a number"))
+            for key, value in given.items()
+        }
+        for key in set(needed) - {"centre"}:
+            positive(f"{key} in scales", found[name][key])
+    return found
 
 
 def guessed_families(x: Any) -> dict[str, str]:

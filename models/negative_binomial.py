@@ -72,8 +72,9 @@ def negative_binomial(
     Maximum likelihood need not have a finite ``alpha``: where a component's counts vary less than
     Poisson's would, the likelihood rises for ever as alpha grows. The status of `unmix.em` says so.
     """
-    rows = as_counts(x, missing=True)
-    names = component_names(components, len(rows.values))
+    given = mean is not None  # then any rows will do
+    rows = as_counts(x, missing=True, constant=given)
+    names = component_names(components, None if given else len(rows.values))
     concentration = positive("concentration", concentration)
     mean = positive("mean", typical(rows.values) if mean is None else mean)
     alpha = positive("alpha", alpha)

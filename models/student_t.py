@@ -88,11 +88,13 @@ def student_t(
     normal's, the likelihood rises for ever as nu grows. The status of `unmix.em` says so.
     """
     one_of("covariance", covariance, ("diagonal", "full"))
-    rows = as_rows(x, missing=True)
+    given = all(v is not None for v in (centre, spread, scale))  # then any rows will do
+    rows = as_rows(x, missing=True, constant=given)
     values = rows.values
-    names = component_names(components, len(values))
+    names = component_names(components, None if given else len(values))
     concentration = positive("concentration", concentration)
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    if not given:
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
     centre = (low + high) / 2 if centre is None else centre
     spread = positive("spread", high - low if spread is None else spread)
     scale = positive("scale", np.nanstd(values, axis=0) if scale is None else scale)

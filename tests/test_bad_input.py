@@ -89,7 +89,7 @@ def test_a_missing_cell_that_the_model_does_not_take(run, tmp_path, cells):
     for mark in (b"", b"\xef\xbb\xbf"):
         (tmp_path / "bad.csv").write_bytes(mark + b"a,b\n" + cells)
         arguments = ("fit", "bad.csv", "-k", 2, "--model", "student_t", "--covariance", "full")
-        assert "column 'a' has no value in row 1" in refused(run, tmp_path, *arguments)
+        assert "column 'a' has no value on line 3" in refused(run, tmp_path, *arguments)
 
 
 def test_a_missing_file(run, tmp_path):

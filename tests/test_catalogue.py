@@ -67,7 +67,7 @@ COUNTING = [models.poisson, models.negative_binomial]
     [
         (-1, "column 'visits' is -1 in row r2, and counts are 0 or more"),
         (2.5, "column 'visits' is 2.5 in row r2, and counts are whole numbers"),
-        (np.nan, "column 'visits' is nan in row r2"),
+        (np.inf, "column 'visits' is inf in row r2"),
         ("many", "column 'visits' holds 'many' in row 2"),
         (1e300, r"column 'visits' is 1e\+300 in row r2, and whole numbers differ"),
     ],

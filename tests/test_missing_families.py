@@ -11,6 +11,7 @@ from unmix import io, models
 from unmix.derive import derive
 from unmix.infer.closed_form import closed_forms
 from unmix.infer.objective import make_objective
+from unmix.recipe import recipe_of
 
 N = 24
 
@@ -89,6 +90,18 @@ def test_such_rows_are_shown_with_their_holes(family):
     _, model, _ = family
     theta = derive(model).space.jittered(np.random.default_rng(2))
     assert "x[b] = missing" in str(unmix.explain(model, theta, obs=7))
+
+
+def test_a_single_new_row_will_do(family):
+    """Priors are measured in what the first rows were, and no row has to tell components apart."""
+    x, model, _ = family
+    theta = derive(model).space.jittered(np.random.default_rng(2))
+    new = models.on_rows(model, pd.DataFrame(x[7:8], columns=["a", "b", "c"]))
+    np.testing.assert_allclose(
+        unmix.bayes_rule(model, theta, new=new)["log_marginal"],
+        unmix.bayes_rule(model, theta)["log_marginal"][7:8],
+        rtol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("name", ["poisson", "exponential", "latent_class"])
@@ -208,6 +221,34 @@ def test_new_rows_with_holes_are_a_second_model(table, mixed):
         unmix.bayes_rule(mixed, theta)["responsibility"][:8],
         rtol=1e-12,
     )
+
+
+def test_a_single_new_row_of_columns_of_different_kinds(table, mixed):
+    theta = derive(mixed).space.jittered(np.random.default_rng(2))
+    new = models.on_rows(mixed, table.iloc[[2]])
+    np.testing.assert_allclose(
+        unmix.bayes_rule(mixed, theta, new=new)["log_marginal"],
+        unmix.bayes_rule(mixed, theta)["log_marginal"][2:3],
+        rtol=1e-12,
+    )
+    assert recipe_of(new).arguments == recipe_of(mixed).arguments
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [
+        ({"size": {"centre": 0, "spread": 1, "scale": 1}}, "of column 'visits', which is poisson"),
+        ({"size": {"centre": 0, "spread": 1}}, "give scales 'centre', 'spread' and 'scale'"),
+        (
+            {"size": {"centre": 0, "spread": 1, "scale": 1}, "visits": {"mean": 2.0}},
+            "of column 'site', which is categorical, not: give levels",
+        ),
+        ({"size": {"centre": 0, "spread": 0, "scale": 1}}, "spread in scales is 0"),
+    ],
+)
+def test_scales_are_of_all_columns(table, scales, words):
+    with pytest.raises(unmix.UnmixError, match=words):
+        models.mixed(table, 2, scales=scales)
 
 
 def test_a_multivariate_t_has_no_cells_apart():

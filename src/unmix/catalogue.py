@@ -106,7 +106,10 @@ def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
 
 def cells_taken(plan: "Plan") -> dict[str, bool]:
     """What cells of columns may hold beside numbers, as `unmix.read_table.read_table` is told."""
-    return cells_of(plan.model)
+    taken = cells_of(plan.model)
+    if plan.model == "student_t" and plan.covariance == "full":
+        taken["missing"] = False  # the features of a multivariate t have no cells apart
+    return taken
 
 
 def cells_of(model: str) -> dict[str, bool]:

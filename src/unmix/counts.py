@@ -13,12 +13,12 @@ from unmix.rows import Rows, as_rows
 LARGEST = 2**53
 
 
-def as_counts(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
+def as_counts(x: Any, *, name: str = "x", missing: bool = False, constant: bool = False) -> Rows:
     """Rows of counts, as whole numbers; as floats where cells are missing.
 
     Parameters
     ----------
-    x, name, missing
+    x, name, missing, constant
         As in `as_rows`.
 
     Raises
@@ -26,7 +26,7 @@ def as_counts(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     UnmixError
         As `as_rows`; and for a negative number or one that is not whole, naming column and row.
     """
-    rows = as_rows(x, name=name, missing=missing)
+    rows = as_rows(x, name=name, missing=missing, constant=constant)
     _require(rows, lambda v: v < 0, "counts are 0 or more: correct the cell")
     _require(
         rows,
@@ -43,12 +43,12 @@ def as_counts(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     return replace(rows, values=rows.values.astype(np.int64))
 
 
-def as_waits(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
+def as_waits(x: Any, *, name: str = "x", missing: bool = False, constant: bool = False) -> Rows:
     """Rows of numbers that are 0 or more.
 
     Parameters
     ----------
-    x, name, missing
+    x, name, missing, constant
         As in `as_rows`.
 
     Raises
@@ -56,7 +56,7 @@ def as_waits(x: Any, *, name: str = "x", missing: bool = False) -> Rows:
     UnmixError
         As `as_rows`; and for a negative number, naming column and row.
     """
-    rows = as_rows(x, name=name, missing=missing)
+    rows = as_rows(x, name=name, missing=missing, constant=constant)
     _require(rows, lambda v: v < 0, "waiting times are 0 or more: correct the cell")
     return rows
 

@@ -163,17 +163,19 @@ def items(
     Raises
     ------
     UnmixError
-        As `levels_of` and `codes_of`; for levels of a column that is not there; for a column with
-        one value only, or where every row has a value of its own.
+        As `levels_of` and `codes_of`; for levels of a column that is not there; and, unless the
+        levels of all are declared, for a column with one value only or as many as rows.
     """
     declared = checked_levels(levels, list(frame.columns))
     labels = row_labels(frame)
+    all_known = len(declared) == frame.shape[1]  # as for new rows, of which any will do
     known, codes = {}, {}
     for name, column in frame.items():
         given = declared.get(str(name))
         known[str(name)] = levels_of(column, labels) if given is None else given
         codes[str(name)] = codes_of(column, known[str(name)], labels)
-        require_telling(column, codes[str(name)])
+        if not all_known:
+            require_telling(column, codes[str(name)])
     return known, codes
 
 

@@ -95,10 +95,9 @@ def predict(
         from unmix.show.tables import unexplained_note
 
         # Which cells are missing, and what is given by row, is part of a model: a second one.
-        # Normals take any rows, and off the fast road their tails are simulated from a model too.
-        new, normals = rows, taken["missing"]
-        lack_some = has_missing(model) or (normals and rows.isna().to_numpy().any())
-        if by_row or lack_some or (normals and unmix.derive(model).onepass is None):
+        # Off the fast road tails are simulated from a model too.
+        new, lack_some = rows, has_missing(model) or rows.isna().to_numpy().any()
+        if by_row or lack_some or unmix.derive(model).onepass is None:
             new = unmix.models.on_rows(model, rows, **by_row)
         table = unmix.assignments(model, loaded, new, id=free_name(id or "obs"), rng=seed)
         if not {"subjects", "together"} & set(by_row):  # a line for each of them
