@@ -105,6 +105,8 @@ def test_no_component_table_where_components_have_no_labels(alike):
     assert "rate[0]" not in text
     assert "rate_(1)" in text
     assert text.index("not identified") < text.index("rate_(1)")
+    assert "the method figure() shows" in text
+    assert len(found.figure().axes) == 2
 
 
 def test_what_has_no_component_stays_in_the_table():

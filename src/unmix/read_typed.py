@@ -68,7 +68,9 @@ class TypedColumn(_Column):
         if all(cell.lower() in _TRUTH for cell in cells):
             return _spread(np.array([_TRUTH[cell.lower()] for cell in cells]), there)
         there = np.array([cell.lower() not in MISSING - {"none"} for cell in self.cells])
-        return np.where(there, np.array(self.cells, dtype=object), None)
+        texts = np.array(self.cells, dtype=object)
+        texts[~there] = None
+        return texts
 
 
 def _spread(values: NDArray, there: NDArray[np.bool_]) -> NDArray:

@@ -69,7 +69,9 @@ def _with_holes(table: xr.Dataset, j: int) -> Any:
     values = table[f"column_{j}"].to_numpy()
     if f"there_{j}" not in table:
         return values
-    return np.where(table[f"there_{j}"].to_numpy().astype(bool), values.astype(object), None)
+    with_holes = values.astype(object)
+    with_holes[~table[f"there_{j}"].to_numpy().astype(bool)] = None
+    return with_holes
 
 
 def _by_row(tree: xr.DataTree) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from unmix.assign.partition.similarity import co_assignment
 from unmix.assign.partition.verb import Partition, partition
 from unmix.assign.relabel import Relabelling, compare_relabellings, relabel
 from unmix.assign.responsibilities import responsibilities
-from unmix.assign.summary import Summary, summary
+from unmix.assign.summary import summary
+from unmix.assign.summary_result import Summary
 from unmix.assign.table import assignments
 
 __all__ = [

@@ -5,9 +5,7 @@ would be a table of whatever the alignment happened to call component 0, so the 
 labels cannot change, and says why.
 """
 
-import html
 import inspect
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -27,65 +25,11 @@ from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
 from unmix.assign.relabel.verb import in_a_model, read_source, relabel, relabel_source
-from unmix.assign.summary_words import LABEL_FREE, legend_of, to_read
+from unmix.assign.summary_result import Summary
 from unmix.derive import Derivation, derive
 from unmix.derive.correlations import with_correlations
 from unmix.derive.theta import stack_theta, theta_dataset
 from unmix.errors import UnmixError
-
-
-@dataclass(frozen=True, eq=False)
-class Summary:
-    """Parameters of a mixture over draws, and what must be known before they are read.
-
-    Attributes
-    ----------
-    table
-        As `arviz.summary`, one row for each number: of the aligned draws where components are
-        identified; else of what has no component.
-    label_free
-        The same for what no renaming of components changes (`unmix.assign.label_free`).
-    diagnostics
-        R-hat and bulk and tail effective sample sizes of the labelled numbers before and after
-        alignment, and of the label-free ones.
-    flags
-        Sentences; the first says what labels mean.
-    identified
-        Whether components keep their identity over draws.
-    relabelling
-        The permutations; None where labels come from the declaration.
-    """
-
-    table: pd.DataFrame
-    label_free: pd.DataFrame
-    diagnostics: pd.DataFrame
-    flags: tuple[str, ...]
-    identified: bool
-    relabelling: Relabelling | None
-
-    @property
-    def legend(self) -> tuple[str, ...]:
-        """What the label-free numbers are, a line for each that there is."""
-        return legend_of(self.label_free)
-
-    def __repr__(self) -> str:
-        parts = ["\n".join(f"- {flag}" for flag in self.flags)]
-        if len(self.table):
-            parts.append(to_read(self.table).to_string())
-        if len(self.label_free):
-            parts.append(f"{LABEL_FREE}\n{to_read(self.label_free).to_string()}")
-            parts.append("\n".join(self.legend))
-        return "\n\n".join(parts)
-
-    def _repr_html_(self) -> str:
-        flags = "".join(f"<li>{html.escape(flag)}</li>" for flag in self.flags)
-        legend = "".join(f"<li>{html.escape(line)}</li>" for line in self.legend)
-        tables = [to_read(t).to_html(escape=True) for t in (self.table, self.label_free) if len(t)]
-        return (
-            f"<ul>{flags}</ul>"
-            + f"<p>{LABEL_FREE}</p>".join(tables)
-            + (f"<ul>{legend}</ul>" if legend else "")
-        )
 
 
 def summary(
@@ -217,7 +161,7 @@ def _summarise(
         flags += _not_moved(raw, labelled, layout.components.n_components)
     flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
     flags = list(dict.fromkeys(flags))  # a relabelling says of its draws what is said here
-    return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling)
+    return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling, fit)
 
 
 def _not_moved(raw: xr.Dataset, moved: list[str], k: int) -> list[str]:

@@ -64,8 +64,10 @@ class PassOp(Op):
 
     def perform(self, node: Apply, inputs: Any, outputs: Any) -> None:
         """One serial pass: chains run side by side."""
-        log_w, packed, *data = (np.ascontiguousarray(v) for v in inputs)
-        total, n, statistics = pass_by_kind(self.families, *data, log_w, packed)
+        log_w, packed, table, x, centre, weight, bounds = (np.ascontiguousarray(v) for v in inputs)
+        total, n, statistics = pass_by_kind(
+            self.families, table, x, centre, weight, bounds, log_w, packed
+        )
         outputs[0][0] = np.asarray(total)
         outputs[1][0], outputs[2][0] = n, statistics
 
