@@ -71,7 +71,7 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
     if objective.kind != "likelihood":
         return []
     weights = weight_steps(objective)
-    found = [] if weights is None else [ClosedForm(*weights)]
+    found: list[ClosedForm | None] = [] if weights is None else [ClosedForm(*weights)]
     derivation = objective.derivation
     model = derivation.model
     for rv in model.observed_RVs:

@@ -23,8 +23,13 @@ PEAK = np.log(1e6)
 class Block(Protocol):
     """A part of the M-step in closed form."""
 
-    step: Step
-    of_sums: StepOfSums
+    @property
+    def step(self) -> Step:
+        """From responsibilities of rows."""
+
+    @property
+    def of_sums(self) -> StepOfSums:
+        """From sums of kinds of rows."""
 
 
 class Expected(Protocol):

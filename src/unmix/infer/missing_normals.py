@@ -105,6 +105,7 @@ class MissingNormals:
         there
             Which features rows of a kind have, (kind, feature).
         """
+        assert self.corr is not None
         mu, covariance = self._flat(theta)
         for _ in range(CYCLES):
             try:
