@@ -1,9 +1,8 @@
 """θ and z of one data set by each of unmix's samplers, with nothing compiled twice."""
 
 import dataclasses
-import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -184,9 +183,7 @@ def by_nuts(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDAr
     rng = np.random.default_rng(seed)
     rows = problem.observed(x)
     of.put(rows)
-    starts = itertools.cycle(
-        _starts(of.derivation, problem.prior(rng, STARTS), settings.chains, rng)
-    )
+    starts = _starts(of.derivation, problem.prior(rng, STARTS), rng)
     # On one core nutpie asks for one start after the other.
     compiled = dataclasses.replace(
         compiled.with_data(**rows), initial_point_func=lambda seed: next(starts)
@@ -203,20 +200,22 @@ def by_nuts(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDAr
     return posterior, z.reshape(*shape, -1)
 
 
-def _starts(derivation: Any, prior: Theta, chains: int, rng: np.random.Generator) -> NDArray:
+def _starts(derivation: Any, prior: Theta, rng: np.random.Generator) -> Iterator[NDArray]:
     """Unconstrained points for chains: prior draws, as often as their likelihood says.
 
     They do not know the truth, and lie where the posterior has its mass, if not as it is spread.
+    A draw that rounding has put on a bound, such as a weight of zero, is no start.
     """
     from unmix.infer.marginal import flatten
 
     log_likelihood = derivation.bayes(prior).log_marginal.sum(axis=1)
     probable = np.exp(log_likelihood - log_likelihood.max())
-    flat = []
-    for i in rng.choice(len(probable), size=chains, p=probable / probable.sum()):
+    while True:
+        i = rng.choice(len(probable), p=probable / probable.sum())
         point = derivation.space.unconstrain({name: value[i] for name, value in prior.items()})
-        flat.append(flatten(derivation, point))
-    return np.array(flat)
+        flat = flatten(derivation, point)
+        if np.isfinite(flat).all():
+            yield flat
 
 
 def stacked(posterior: xr.Dataset) -> tuple[Theta, tuple[int, int]]:
