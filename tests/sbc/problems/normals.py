@@ -1,6 +1,5 @@
 """Normal components: one feature, two features, two with cells missing."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -87,6 +86,10 @@ def _bivariate_density(theta: Theta, x: Array) -> Array:
     return -np.log(2 * np.pi) - size - 0.5 * (first**2 + second**2)
 
 
+def _mean_level(theta: Theta) -> Array:
+    return theta["mu"].mean(axis=-1)
+
+
 def _bivariate_spread(theta: Theta) -> Array:
     """The determinant of the covariance knows the correlation too."""
     return np.square(np.prod(np.diagonal(_factor(theta), axis1=-2, axis2=-1), axis=-1))
@@ -99,29 +102,29 @@ MISSING = np.zeros((40, 2), dtype=bool)
 MISSING[:9, 0] = MISSING[8:16, 1] = True
 
 
-def _missing_data(rng: Generator, theta: Theta, z: NDArray) -> Array:
-    return np.where(MISSING, np.nan, _bivariate_data(rng, theta, z))
+def _cells(theta: Theta, x: Array) -> Array:
+    """Log-density of each cell by itself, 0 where it is missing, (sample, row, component)."""
+    mu, sigma = theta["mu"][:, None], theta["sigma"][:, None]
+    cells = stats.norm.logpdf(np.nan_to_num(x)[:, None], mu, sigma)
+    return np.where(MISSING[:, None], 0.0, cells).sum(axis=-1)
 
 
 def _missing_density(theta: Theta, x: Array) -> Array:
     """A row says what its other cells say: a marginal of the bivariate, or nothing."""
-    mu, sigma = theta["mu"][:, None], theta["sigma"][:, None]
-    alone = stats.norm.logpdf(np.nan_to_num(x)[:, None], mu, sigma)
-    alone = np.where(MISSING[:, None], 0.0, alone).sum(axis=-1)
     both = _bivariate_density(theta, np.nan_to_num(x))
-    return np.where(MISSING.any(axis=1)[:, None], alone, both)
+    return np.where(MISSING.any(axis=1)[:, None], _cells(theta, x), both)
 
 
-def _bivariate(data: Callable[..., Array], density: Callable[..., Array], **more: Any) -> Problem:
-    return Problem(
-        prior=_bivariate_prior,
-        data=data,
-        declare=gaussian,
-        density=density,
-        level=lambda theta: theta["mu"].mean(axis=-1),
-        spread=_bivariate_spread,
-        **more,
-    )
+def _independent_prior(rng: Generator, size: int) -> Theta:
+    return {
+        "w": weights(rng, size),
+        "mu": rng.normal(0, 3, size=(size, K, 2)),
+        "sigma": rng.gamma(2, 0.5, size=(size, K, 2)),
+    }
+
+
+def _independent_data(rng: Generator, theta: Theta, z: NDArray) -> Array:
+    return np.where(MISSING, np.nan, normal_data(rng, theta, z))
 
 
 PROBLEMS = {
@@ -135,6 +138,36 @@ PROBLEMS = {
         spread=variance,
         number=1,
     ),
-    "bivariate": _bivariate(_bivariate_data, _bivariate_density, rows=50, number=0),
-    "missing": _bivariate(_missing_data, _missing_density, rows=40, number=6, method="nuts"),
+    "bivariate": Problem(
+        rows=50,
+        prior=_bivariate_prior,
+        data=_bivariate_data,
+        declare=gaussian,
+        density=_bivariate_density,
+        level=_mean_level,
+        spread=_bivariate_spread,
+        number=0,
+    ),
+    "missing": Problem(
+        rows=40,
+        prior=_independent_prior,
+        data=_independent_data,
+        declare=lambda x: gaussian(x, covariance="diagonal"),
+        density=_cells,
+        level=_mean_level,
+        spread=lambda theta: np.square(np.prod(theta["sigma"], axis=-1)),
+        number=6,
+        method="nuts",
+    ),
+    "missing_full": Problem(
+        rows=40,
+        prior=_bivariate_prior,
+        data=lambda rng, theta, z: np.where(MISSING, np.nan, _bivariate_data(rng, theta, z)),
+        declare=gaussian,
+        density=_missing_density,
+        level=_mean_level,
+        spread=_bivariate_spread,
+        number=17,
+        method="nuts",
+    ),
 }
