@@ -64,6 +64,9 @@ class Problem:
         Further quantities that no relabelling changes, of θ and of z (sample, unit).
     observed
         Rows as the model's observed variables, by name.
+    usable
+        Whether rows are to be fitted. Ranks are uniform given any rows, so what a function of these
+        alone leaves out does not matter to them.
     example
         Rows that the model is declared on where its priors look at them; else the first simulation.
     """
@@ -82,6 +85,7 @@ class Problem:
     unit_of: NDArray | None = None
     more: Callable[[Theta, NDArray], dict[str, Array]] = lambda theta, z: {}
     observed: Callable[[Array], dict[str, Array]] = as_x
+    usable: Callable[[Array], bool] = lambda x: True
     example: Array | None = None
 
     @property
@@ -91,11 +95,14 @@ class Problem:
 
     def simulate(self, rng: Generator) -> tuple[Theta, NDArray, Array]:
         """θ, z and rows; θ and z as samples of one."""
-        theta = self.prior(rng, 1)
-        p = self.weights(theta)[0] * (1.0 if self.factors is None else self.factors)
-        below = np.cumsum(p / p.sum(axis=1, keepdims=True), axis=1)
-        z = (rng.random(self.units)[:, None] >= below[:, :-1]).sum(axis=1)
-        return theta, z[None], self.data(rng, theta, z if self.unit_of is None else z[self.unit_of])
+        while True:
+            theta = self.prior(rng, 1)
+            p = self.weights(theta)[0] * (1.0 if self.factors is None else self.factors)
+            below = np.cumsum(p / p.sum(axis=1, keepdims=True), axis=1)
+            z = (rng.random(self.units)[:, None] >= below[:, :-1]).sum(axis=1)
+            x = self.data(rng, theta, z if self.unit_of is None else z[self.unit_of])
+            if self.usable(x):
+                return theta, z[None], x
 
     def rows_to_declare(self) -> Array:
         """Rows that the model is declared on, once for all simulations."""
