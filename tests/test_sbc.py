@@ -78,8 +78,10 @@ def test_stored_ranks_are_uniform(path):
     assert len({r["number"] for r in rows}) == len(rows)
     ranks = ranks_of(rows)
     assert verdict(ranks, settings.ranked, FALSE_ALARM) == {}
-    # Dependent draws have ranks too far out: as good as independent, or the run was too short.
-    assert np.median([r["effective"] for r in rows]) > 0.7 * settings.ranked
+    # Dependent draws have ranks too far out: as good as independent, or the run was too short. Of
+    # a few simulations the median says little.
+    if len(rows) >= 20:
+        assert np.median([r["effective"] for r in rows]) > 0.7 * settings.ranked
 
 
 def test_a_run_goes_on_where_it_was_cut(monkeypatch, tmp_path):

@@ -20,6 +20,8 @@ from sbc.runs import go_on, name_of, path_of, ranks_of, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FALSE_ALARM = 0.01
+# Simulations below which nothing is shown.
+FEWEST = 20
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 
@@ -49,13 +51,15 @@ def main() -> None:
 
 
 def report() -> str:
-    """Figures of all problems that have results, and a table of p-values."""
+    """Figures of all problems that have results enough, and a table of p-values."""
     found = []
     for method in FITS:
         for name in PROBLEMS:
             path = path_of(Settings(name, method))
             if path.exists():
-                found.append(read(path))
+                settings, rows = read(path)
+                if len(rows) >= FEWEST:
+                    found.append((settings, rows))
     common = set.intersection(*(set(ranks_of(rows)) for _, rows in found))
     head = ["", "simulations", "effective of 100"]
     head += [name for name in ranks_of(found[0][1]) if name in common] + ["others"]
