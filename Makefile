@@ -26,7 +26,7 @@ slow: $(STAMP) ## the slow, statistical tests
 	@$(BIN)/python -m pytest -m slow
 
 # Goes on where it stopped; `make sbc SBC="--problems normal --simulations 100"` does a part.
-sbc: $(STAMP) ## simulation-based calibration: an hour or two, then docs/sbc.md
+sbc: $(STAMP) ## simulation-based calibration: hours, then docs/sbc.md
 	@cd tests && OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 ../$(BIN)/python -m sbc $(SBC)
 
 lint: $(STAMP) ## ruff: rules and format

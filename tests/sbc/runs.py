@@ -3,116 +3,22 @@
 import csv
 import json
 import time
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import arviz as az
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-import unmix
-from sbc.problems import PROBLEMS, Problem, Theta
+from sbc.fits import FITS, SHORT, Fit, Settings, stacked
+from sbc.problem import Problem
+from sbc.problems import PROBLEMS
 from sbc.ranks import rank
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 20231
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the ranks.
-
-    Attributes
-    ----------
-    problem
-        A name in `PROBLEMS`.
-    method
-        ``"gibbs"``: exact Gibbs, with its moves of all of θ at once. ``"general gibbs"``: the
-        sampler for any prior, with one compiled density for all simulations. ``"nuts"``: for
-        families that the pass does not know.
-    chains, tune, draws
-        Of each fit.
-    ranked
-        Draws that the truth is ranked among: every so many-th of all chains.
-    """
-
-    problem: str
-    method: str = "gibbs"
-    chains: int = 4
-    tune: int = 200
-    draws: int = 500
-    ranked: int = 100
-
-    def __post_init__(self) -> None:
-        assert self.ranked % self.chains == 0
-        assert self.draws % (self.ranked // self.chains) == 0
-
-
-Fit = Callable[[Settings, NDArray, int], tuple[xr.Dataset, NDArray]]
-
-
-@lru_cache
-def _derived(problem: str) -> Any:
-    """The model on some rows, derived once: what is derived on others is the same but for them."""
-    x = PROBLEMS[problem].simulate(np.random.default_rng(0))[2]
-    return unmix.derive(PROBLEMS[problem].declare(x))
-
-
-def by_exact(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
-    """θ and z as `unmix.sample` draws them with ``method="gibbs"``, from where it begins."""
-    from unmix.infer.gibbs import run_gibbs
-    from unmix.infer.nuts import start_points
-
-    derivation = _derived(settings.problem).on({"x": x})
-    points, _ = start_points(derivation, None, np.random.default_rng(seed))
-    posterior, _, z, _ = run_gibbs(
-        derivation, points, draws=settings.draws, tune=settings.tune, chains=settings.chains,
-        cores=1, seed=seed, progress=False,
-    )  # fmt: skip
-    return posterior, z
-
-
-@lru_cache
-def _conditional(problem: str) -> Any:
-    """θ given the sums, compiled once: no row enters it."""
-    from unmix.infer.conditional import Conditional
-
-    return Conditional(_derived(problem))
-
-
-def by_general(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
-    """θ and z from the sampler for any prior."""
-    from unmix.infer.gibbs_general import run_general
-    from unmix.infer.nuts import start_points
-
-    derivation = _derived(settings.problem).on({"x": x})
-    points, _ = start_points(derivation, None, np.random.default_rng(seed))
-    posterior, _, z, _ = run_general(
-        derivation, points, draws=settings.draws, tune=settings.tune, chains=settings.chains,
-        cores=1, seed=seed, progress=False, conditional=_conditional(settings.problem),
-    )  # fmt: skip
-    return posterior, z
-
-
-def by_nuts(settings: Settings, x: NDArray, seed: int) -> tuple[xr.Dataset, NDArray]:
-    """θ with z summed out, and z drawn then; compiled anew for each data set."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", unmix.UnmixWarning)  # labels need not be identified
-        post = unmix.sample(
-            PROBLEMS[settings.problem].declare(x), method="nuts", draws=settings.draws,
-            tune=settings.tune, chains=settings.chains, cores=1, rng=seed, progress=False,
-        )  # fmt: skip
-    z = post["assignments"]["z"].transpose("chain", "draw", ...).to_numpy()
-    return post["posterior"].to_dataset(), z
-
-
-FITS: dict[str, Fit] = {"gibbs": by_exact, "general gibbs": by_general, "nuts": by_nuts}
-SHORT = {"gibbs": "", "general gibbs": "_general", "nuts": "_nuts"}
 
 
 def one(settings: Settings, number: int, fit: Fit | None = None) -> dict[str, float]:
@@ -137,12 +43,7 @@ def _quantities(
     problem: Problem, posterior: xr.Dataset, z: NDArray, kept: slice, x: NDArray
 ) -> dict[str, NDArray]:
     """Of the kept draws, (chain, draw) each."""
-    some = posterior.isel(draw=kept)
-    shape = some.sizes["chain"], some.sizes["draw"]
-    theta: Theta = {}
-    for name in some.data_vars:
-        value = some[name].transpose("chain", "draw", ...).values
-        theta[str(name)] = value.reshape(-1, *value.shape[2:])
+    theta, shape = stacked(posterior.isel(draw=kept))
     found = problem.quantities(theta, z[:, kept].reshape(-1, z.shape[-1]), x)
     return {name: v.reshape(shape) for name, v in found.items()}
 
