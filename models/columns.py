@@ -14,12 +14,13 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from unmix.counts import as_counts, as_waits
+from unmix.derive.present import NEVER
 from unmix.errors import UnmixError
-from unmix.levels import MISSING, Level, codes_of, levels_of, require_telling, there
+from unmix.levels import Level, as_cells, codes_of, levels_of, require_telling, there
 from unmix.printable import printable
 from unmix.rows import as_rows
 
-from .missing import CERTAIN, NEVER, cells_of  # noqa: TID251  a sibling
+from .missing import CERTAIN, cells_of  # noqa: TID251  a sibling
 from .parts import typical  # noqa: TID251
 from .student_t import NU  # noqa: TID251
 
@@ -136,7 +137,7 @@ def values_of(
     if family == "categorical":
         known = levels_of(column, labels) if levels is None else levels
         codes = codes_of(column, known, labels)
-        return np.where(codes == MISSING, np.nan, codes), known
+        return as_cells(codes), known
     if family == "bernoulli":
         return _binary(column, labels), []
     named = pd.Series(column.to_numpy(), index=labels, name=column.name)

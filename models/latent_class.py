@@ -23,8 +23,8 @@ import pymc as pm
 from numpy.typing import NDArray
 
 from unmix.levels import (
-    MISSING,
     Level,
+    as_cells,
     as_frame,
     codes_of,
     columns_of,
@@ -101,7 +101,7 @@ def latent_class(
             p = pm.Dirichlet(
                 "p", [item_concentration] * len(same), dims=("component", "item", "level")
             )
-            cells = cells_of(_as_cells(np.stack(list(codes.values()), axis=1)))
+            cells = cells_of(as_cells(np.stack(list(codes.values()), axis=1)))
             pm.Categorical(
                 "x", cells.shares(p[z], len(same)), observed=cells.whole, dims=("obs", "item")
             )
@@ -112,7 +112,7 @@ def latent_class(
                 [item_concentration] * len(known[item]),
                 dims=("component", f"level_{name}"),
             )
-            cells = cells_of(_as_cells(codes[item]), name)
+            cells = cells_of(as_cells(codes[item]), name)
             shares = cells.shares(p[z], len(known[item]))
             pm.Categorical(name, shares, observed=cells.whole, dims="obs")
 
@@ -130,11 +130,6 @@ def latent_class(
     return remember(
         model, "latent_class", arguments, table=frame, encode=encode, titles=titles, levels=shown
     )
-
-
-def _as_cells(codes: NDArray) -> NDArray[np.float64]:
-    """Numbers of levels, NaN where a cell is missing."""
-    return np.where(codes == MISSING, np.nan, codes)
 
 
 def _encoded(new: Any, known: dict[str, list[Level]], called: dict[str, str]) -> dict[str, NDArray]:

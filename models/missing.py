@@ -27,10 +27,9 @@ import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
-from unmix.derive.present import note_present
+from unmix.derive.present import NEVER, note_present
 
 CERTAIN = 1 / np.sqrt(2 * np.pi)
-NEVER = 1e-300
 
 
 class Cells:

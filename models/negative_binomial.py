@@ -23,10 +23,11 @@ from typing import Any
 import pymc as pm
 
 from unmix.counts import as_counts
+from unmix.derive.present import NEVER
 from unmix.recipe import remember
 
 from .components import component_names  # noqa: TID251  a sibling
-from .missing import NEVER, cells_of  # noqa: TID251
+from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
 import pytest
 from mutants_parts import FAMILY_CELLS
 from scipy import stats
@@ -128,6 +130,22 @@ def test_the_m_step_counts_the_cells_that_are_there(name):
         u = derivation.space.unconstrain(best)
         u = {n: v + 0.02 * rng.standard_normal(np.shape(v)) for n, v in u.items()}
         assert expected(derivation.space.constrain(u)) < expected(best)
+
+
+@pytest.mark.parametrize("known", [np.arange(N)[:, None] % 3 > 0, np.array([True, False, True])])
+def test_cells_that_a_parameter_does_not_enter(known):
+    """Of a model of one's own: some rows, or a column, have a rate that is known."""
+    x = np.random.default_rng(1).poisson(4, (N, 3))
+    with pm.Model() as model:
+        rate = pm.Gamma("rate", 2, 0.5, shape=(2, 3))
+        z = pm.Categorical("z", [0.5, 0.5], shape=N)
+        pm.Poisson("x", pt.where(known, rate[z], 2.0), observed=x)
+    (block,) = closed_forms(make_objective(derive(model), "likelihood", None))
+    r, before = np.random.default_rng(3).dirichlet([1, 1], size=N), np.full((2, 3), 7.0)
+    there = np.broadcast_to(known, x.shape)
+    n = r.T @ there
+    right = np.divide(r.T @ (x * there), n, out=before.copy(), where=n > 0)
+    np.testing.assert_allclose(block.step({"rate": before}, r)["rate"], right, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["poisson", "latent_class"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Level = str | int | bool
 # The number of a level where a cell is missing.
-MISSING = -1
+NO_LEVEL = -1
 
 
 def as_frame(x: Any, *, name: str = "x") -> "pd.DataFrame":
@@ -124,7 +124,7 @@ def levels_of(column: "pd.Series", labels: NDArray) -> list[Level]:
 
 
 def codes_of(column: "pd.Series", levels: Sequence[Level], labels: NDArray) -> NDArray[np.int64]:
-    """Which of its levels each row of a column holds, from 0; `MISSING` where it holds nothing.
+    """Which of its levels each row of a column holds, from 0; `NO_LEVEL` where it holds nothing.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def codes_of(column: "pd.Series", levels: Sequence[Level], labels: NDArray) -> N
     values = pd.Index(column.astype(object).to_numpy(), dtype=object)
     codes = pd.Index(list(levels), dtype=object).get_indexer(values)
     missing = column.isna().to_numpy()
-    codes[missing] = MISSING
+    codes[missing] = NO_LEVEL
     bad = np.flatnonzero((codes < 0) & ~missing)
     if len(bad):
         raise UnmixError(
@@ -146,6 +146,11 @@ def codes_of(column: "pd.Series", levels: Sequence[Level], labels: NDArray) -> N
             "with levels"
         )
     return codes.astype(np.int64)
+
+
+def as_cells(codes: NDArray) -> NDArray[np.float64]:
+    """Numbers of levels, NaN where a cell is missing."""
+    return np.where(codes == NO_LEVEL, np.nan, codes)
 
 
 def items(

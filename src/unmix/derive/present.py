@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from unmix.derive.derivation import Derivation
 
+# A rate or a share of what never happens: its logarithm is finite, and 1 less it is 1.
+NEVER = 1e-300
+
 _present: "weakref.WeakKeyDictionary[pm.Model, dict[str, NDArray[np.bool_]]]" = (
     weakref.WeakKeyDictionary()
 )

@@ -23,13 +23,12 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
+from unmix.derive.present import NEVER
 from unmix.infer.expected import Step, StepOfSums, Steps
 from unmix.infer.objective import Objective
 from unmix.onepass.kind_sums import KindSums
 
 Theta = dict[str, NDArray]
-# Shares of 0 have no logarithm; ones that are this small change no other number.
-LEAST = 1e-300
 
 
 class Indexed(NamedTuple):
@@ -40,8 +39,7 @@ class Indexed(NamedTuple):
     array
         a.
     there
-        Which cells are there, in the shape of the variable or of one of its columns; None where
-        all are.
+        Which cells are there, as it broadcasts over the parameter; None where all are.
     """
 
     array: TensorVariable
@@ -53,10 +51,10 @@ def indexed_by_z(objective: Objective, graph: TensorVariable) -> Indexed | None:
     graph, there = bare(graph), None
     node = graph.owner
     if node is not None and _is(node.op, Switch):
-        condition, graph, certain = (bare(v) for v in node.inputs)
-        if not (isinstance(condition, Constant) and isinstance(certain, Constant)):
+        condition, graph, certain = node.inputs
+        if not all(isinstance(bare(v), Constant) for v in (condition, certain)):
             return None
-        there = np.asarray(condition.data, dtype=bool)
+        there, graph = np.asarray(condition.eval(), dtype=bool), bare(graph)
         node = graph.owner
     if node is None or not isinstance(node.op, AdvancedSubtensor) or len(node.inputs) != 2:
         return None
@@ -88,7 +86,9 @@ def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | N
     is_level = isinstance(rv.owner.op, CategoricalRV)
     if shape[1 : -1 if is_level else None] != x.shape[1:]:
         return None
-    there = _there(found, x)
+    there = _there(found, x, own=int(is_level))
+    if there is None:
+        return None
     if is_level:
         return (name,), *_shares(name, rv.name, x, there, shape[-1])
 
@@ -123,6 +123,8 @@ def normal_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps |
     if not (unrestricted and np.array_equal(mean.there, scale.there)):
         return None
     there = _there(mean, x)
+    if there is None:
+        return None
     rows = x.reshape(there.shape)
 
     def moved(theta: Theta, n: NDArray, mean: NDArray, variance: NDArray) -> Theta:
@@ -164,10 +166,16 @@ def of_features(
     return total, mean, variance
 
 
-def _there(found: Indexed, x: NDArray) -> NDArray[np.float64]:
-    """1 where a cell is there and 0 where it is missing, (obs, column)."""
-    there = np.ones(x.shape) if found.there is None else found.there.astype(float)
-    return there.reshape(len(x), -1)
+def _there(found: Indexed, x: NDArray, own: int = 0) -> NDArray[np.float64] | None:
+    """1 where a cell is there and 0 where it is missing, (obs, column).
+
+    None where a cell's own ``own`` last dims are partly there.
+    """
+    there = np.ones((1,) * (x.ndim + own)) if found.there is None else found.there
+    if own and there.shape[-1:] not in ((), (1,)):
+        return None
+    there = there[..., 0] if own and there.ndim else there
+    return np.broadcast_to(there.astype(float), x.shape).reshape(len(x), -1)
 
 
 def _shares(
@@ -179,7 +187,7 @@ def _shares(
         old = np.array(theta[name], float)
         some = np.broadcast_to(n[..., None] > 0, counts.shape)
         p = np.divide(counts, n[..., None], out=old.reshape(counts.shape), where=some)
-        return {name: np.maximum(p, LEAST).reshape(old.shape)}
+        return {name: np.maximum(p, NEVER).reshape(old.shape)}
 
     def step(theta: Theta, r: NDArray) -> Theta:
         return shares(theta, r.T @ there, np.stack([r.T @ one for one in held], axis=-1))
