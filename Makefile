@@ -44,12 +44,10 @@ bench: $(STAMP) ## every script in benchmarks/, then docs/benchmarks.md
 	done; \
 	$(BIN)/python docs/make_benchmarks.py $(QUICK) || status=1; exit $$status
 
-# A notebook that fails keeps the outputs it had.
+# Two at a time. One that fails keeps the outputs it had.
 notebooks: $(STAMP) ## run the notebooks and keep their outputs in them
-	@set -e; for book in notebooks/*.ipynb; do \
-	  test -e "$$book" || { echo "notebooks/ holds no notebook yet."; break; }; \
-	  echo "== $$book"; env -u MPLBACKEND $(BIN)/python -c "$$RUN_NOTEBOOK" "$$book"; \
-	done
+	@printf '%s\n' notebooks/*.ipynb | \
+	  xargs -n 1 -P 2 env -u MPLBACKEND $(BIN)/python -c "$$RUN_NOTEBOOK"
 
 # Without timings, so that running it again changes only what its results change.
 define RUN_NOTEBOOK
@@ -63,6 +61,7 @@ book = nbformat.read(path, as_version=4)
 where = {"metadata": {"path": str(path.parent)}}
 NotebookClient(book, resources=where, timeout=None, record_timing=False).execute()
 nbformat.write(book, path)
+print(f"{path} done.")
 endef
 export RUN_NOTEBOOK
 

@@ -8,6 +8,10 @@ os.environ["MPLBACKEND"] = "Agg"
 # machine with other work takes a thousand times longer than the solve.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# What tests themselves give PyMC to compile goes without C, as what unmix compiles does: each
+# operation that is new to the machine would take a second.
+os.environ.setdefault("PYTENSOR_FLAGS", "cxx=")
+
 # A shell's background jobs ignore SIGINT; tests of what an interrupt does need Python's handler.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

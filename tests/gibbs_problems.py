@@ -4,11 +4,14 @@ from functools import lru_cache
 
 import numpy as np
 import pymc as pm
+from pytensor.compile.mode import Mode
 from scipy import stats
 
 FALSE_ALARM = 1e-4
 CHAINS = 100
 ROWS, K = 8, 2
+# Independent draws of the prior.
+FREE = 6_000
 
 
 def declare(kind):
@@ -105,8 +108,12 @@ def coordinates(blocks, flat):
 def independent(kind, names):
     """θ from the prior, flat, (draw, value)."""
     with DECLARED[kind]:
-        prior = pm.sample_prior_predictive(20_000, var_names=list(names), random_seed=1)
-    return np.concatenate([prior["prior"][n].values[0].reshape(20_000, -1) for n in names], axis=1)
+        # In Python: PyTensor's machine code takes longer to compile than these draws do.
+        prior = pm.sample_prior_predictive(
+            FREE, var_names=list(names), random_seed=1,
+            compile_kwargs={"mode": Mode(linker="py", optimizer="fast_compile")},
+        )  # fmt: skip
+    return np.concatenate([prior["prior"][n].values[0].reshape(FREE, -1) for n in names], axis=1)
 
 
 def largest_score(chain, free, sweeps):

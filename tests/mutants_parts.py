@@ -33,6 +33,18 @@ def the_first_weights_for_all(monkeypatch):
 
 PARTS = {f.__name__: f for f in (rows_left_in_the_order_of_kinds, the_first_weights_for_all)}
 
+
+def assignments_in_the_order_of_kinds(monkeypatch):
+    run = Parts.run
+
+    def wrong(self, log_w, packed, mode="expected", *, key=0, z=None):
+        sums = run(self, log_w, packed, mode, key=key, z=z)
+        z[:] = z[self.rows]
+        return sums
+
+    monkeypatch.setattr(Parts, "run", wrong)
+
+
 # --- missing cells --------------------------------------------------------------------------------
 
 

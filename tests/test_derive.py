@@ -1,6 +1,9 @@
 """The derived table, over every model of the registry, against PyMC's own log-density."""
 
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -339,3 +342,43 @@ def test_rows_after_the_shared_data_have_changed():
         pm.set_data({"x_data": np.full(12, 50.0)})
     after = derivation.on({"x": x}).log_terms(theta)[1]
     assert np.all(after < before - 100)
+
+
+# --- What it costs the first time -----------------------------------------------------------------
+
+
+# Counts what is asked of C while a model with a loop in it (correlations have one) is derived and
+# PyTensor takes it that there is a compiler; then again with unmix's guard taken away.
+ASKED_OF_C = """
+import sys, warnings
+from contextlib import nullcontext
+import numpy as np
+from pytensor.link.c.op import COp
+import unmix
+
+warnings.simplefilter("ignore")
+asked = []
+
+def refuse(self, *rest):
+    asked.append(self)
+    raise NotImplementedError("no C here")
+
+COp.make_c_thunk = refuse
+for guarded in (True, False):
+    if not guarded:
+        sys.modules["unmix.derive.compiling"].without_c = nullcontext
+    x = np.linspace(0.0, 1.0 + guarded, 14).reshape(7, 2)
+    unmix.weigh(unmix.models.gaussian(x, 2), np.arange(7.0))
+    unmix.derive(unmix.models.gaussian(x, 2))
+    print(len(asked))
+"""
+
+
+def test_nothing_is_compiled_by_c():
+    done = subprocess.run(
+        [sys.executable, "-c", ASKED_OF_C],
+        env={**os.environ, "PYTENSOR_FLAGS": "cxx=g++"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    guarded, unguarded = map(int, done.stdout.split())
+    assert guarded == 0
+    assert unguarded > 0

@@ -20,7 +20,7 @@ from scipy.special import gammaln, logsumexp
 from unmix import UnmixError, derive
 from unmix.infer import gibbs_general
 from unmix.infer.conditional import Conditional
-from unmix.infer.gibbs_general import run_general
+from unmix.infer.gibbs_general import run_general, serial_pass
 from unmix.infer.gibbs_sweep import Chain, sweep
 from unmix.infer.nuts import run_nuts
 from unmix.onepass.onepass import OnePass
@@ -45,7 +45,8 @@ def run(derivation, **options):
 
 HIERARCHIES = (
     "hierarchical_hyperpriors", "ordered_means", "hyperparameter_with_its_own_component_axis",
-    "two_observed_variables_share_z", "bernoulli_switch",
+    "two_observed_variables_share_z", "bernoulli_switch", "catalogue_grouped_weights",
+    "catalogue_varying_means_within_regions",
 )  # fmt: skip
 
 
@@ -53,14 +54,14 @@ HIERARCHIES = (
 def test_density_given_z_is_the_models_own(name):
     """Differences between points, which no base measure enters; Jacobians by PyMC itself."""
     derivation = registry.derived(name)
-    space, onepass = derivation.space, derivation.onepass
+    space, data = derivation.space, serial_pass(derivation)
     conditional = Conditional(derivation, "python")
-    jacobian = derivation.model.compile_logp(jacobian=True)
-    bare = derivation.model.compile_logp(jacobian=False)
+    jacobian = derivation.model.compile_logp(jacobian=True, mode="FAST_COMPILE")
+    bare = derivation.model.compile_logp(jacobian=False, mode="FAST_COMPILE")
     rng = np.random.default_rng(5)
     z = np.empty(derivation.n_obs, dtype=np.uint8)
-    log_w, packed = onepass.recognised.pack(space.constrain(space.initial))
-    sums = onepass.run(log_w, packed, "sampled", key=8, z=z)
+    log_w, packed = data.recognised.pack(space.constrain(space.initial))
+    sums = data.run(log_w, packed, "sampled", key=8, z=z)
     evaluate = conditional.given(sums)
     found, own = [], []
     for _ in range(3):
@@ -73,7 +74,7 @@ def test_density_given_z_is_the_models_own(name):
         point[derivation.model.rvs_to_values[derivation.latent.rv].name] = at_z
         found.append(value)
         own.append(derivation.log_density(theta, z) + jacobian(point) - bare(point))
-        for given, expected in zip(where, onepass.recognised.pack(theta), strict=True):
+        for given, expected in zip(where, data.recognised.pack(theta), strict=True):
             np.testing.assert_allclose(given, expected, rtol=1e-10, atol=1e-12)
         for j in range(len(u)):
             step = np.zeros(len(u))
@@ -323,7 +324,7 @@ def test_draws_that_went_missing_are_not_made_up(small, tmp_path):
 
 def test_a_model_without_a_pass_is_refused():
     with pytest.raises(UnmixError, match="the weights of 'z' depend on the row: use method='nuts'"):
-        run(registry.derived("weights_per_group"))
+        run(registry.derived("weights_per_row"))
 
 
 # --- Against NUTS, slow ---------------------------------------------------------------------------

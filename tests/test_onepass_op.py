@@ -137,8 +137,9 @@ def test_gradient_of_impossible_components():
     assert not gradient["p"][1].any()
 
 
+# One by one these take half a minute; what nutpie samples is compiled so in other tests too.
 NUMBA = [
-    "normal",
+    pytest.param("normal", marks=pytest.mark.slow),
     pytest.param("multivariate_normal_by_covariance", marks=pytest.mark.slow),
     pytest.param("poisson", marks=pytest.mark.slow),
     pytest.param("latent_class_items", marks=pytest.mark.slow),

@@ -6,8 +6,9 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 import pytest
-from mutants_parts import PARTS
+from mutants_parts import PARTS, assignments_in_the_order_of_kinds
 from registry import CASES, derived
+from scipy.stats import binom
 
 import unmix
 from unmix.derive import bayes
@@ -91,6 +92,35 @@ def test_em_ends_where_the_general_road_does(derivation):
         # BFGS stops where the gradient is 1e-8: the objective is flat to its square.
         assert one.objective == pytest.approx(other.objective, rel=1e-8)
     assert np.all(np.diff(one.trace) >= -1e-11 * (1 + np.abs(one.trace[1:])))
+
+
+def sampled_as_bayes_rule_has_it(derivation):
+    """Whether shares of draws are the responsibilities, and sums those of the drawn z."""
+    parts, k = derivation.parts, derivation.n_components
+    log_w, packed = parts.pack(derivation.space.jittered(np.random.default_rng(7)))
+    r = bayes.normalise(parts.joint(log_w, packed))[1]
+    z, count = np.empty(derivation.n_obs, dtype=np.uint8), np.zeros(r.shape)
+    draws = 2000
+    for key in np.random.default_rng(8).integers(2**63, size=draws):
+        sums = parts.run(log_w, packed, "sampled", key=int(key), z=z)
+        count += np.eye(k)[z]
+    given = parts.given(np.eye(k)[z], packed)
+    same = np.array_equal(sums.n, given.n)
+    same &= np.allclose(sums.statistics, given.statistics, rtol=1e-12, atol=1e-12)
+    # Exact tails, two-sided; one false alarm in 10^4 runs of all cells together.
+    tail = np.minimum(binom.cdf(count, draws, r), binom.sf(count - 1, draws, r))
+    return same and tail.min() > 1e-4 / (2 * count.size * len(PARTED))
+
+
+def test_a_sampled_pass_draws_from_bayes_rule(derivation):
+    assert sampled_as_bayes_rule_has_it(derivation)
+
+
+def test_assignments_in_the_order_of_kinds_are_rejected(monkeypatch):
+    derivation = derived("catalogue_grouped_weights")
+    assert not np.array_equal(derivation.parts.rows, np.arange(derivation.n_obs))
+    assignments_in_the_order_of_kinds(monkeypatch)
+    assert not sampled_as_bayes_rule_has_it(derivation)
 
 
 def test_weights_of_rows_are_counted_in_parts():

@@ -194,6 +194,7 @@ def quick() -> tuple[pm.Model, xr.DataTree]:
     return model, sample(model, method="nuts", draws=1000, chains=4, rng=20261)[0]
 
 
+@pytest.mark.slow
 def test_normal_with_known_variance_by_nuts(quick):
     model, post = quick
     scores = all_scores(model, post, "normal_known_K2", ["mu"])

@@ -8,11 +8,14 @@ would be called for each number, is written as two comparisons.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from numpy.typing import NDArray
 from pytensor.compile.mode import Mode
 from pytensor.graph.basic import Apply, Variable
 from pytensor.graph.fg import FunctionGraph
@@ -48,6 +51,25 @@ TABLE_MODE = Mode(
 TRIAL_MODE = TABLE_MODE.excluding("topo_constant_folding")
 
 
+@contextmanager
+def without_c() -> Iterator[None]:
+    """Compile without a C compiler, and without a word of it.
+
+    Where PyTensor finds one, the insides of loops (correlations have one) go by way of C whatever
+    the linker, a second for each operation that this machine has not seen. Without one it warns
+    that it links no BLAS.
+    """
+    with pytensor.config.change_flags(cxx=""), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        yield
+
+
+def initial_point(model: pm.Model) -> dict[str, NDArray]:
+    """PyMC's initial point of a model, always the same."""
+    with without_c():
+        return dict(model.initial_point(random_seed=0))
+
+
 def compile_table(
     inputs: Iterable[Variable],
     outputs: Variable | Sequence[Variable],
@@ -55,9 +77,7 @@ def compile_table(
     trial: bool = False,
 ) -> Callable[..., Any]:
     """Compile a graph for few, large evaluations; for a ``trial`` where it may not evaluate."""
-    with warnings.catch_warnings():
-        # PyTensor looks for a BLAS to link C code with, and warns; NumPy's own is used here.
-        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+    with without_c():
         return pytensor.function(
             list(inputs),
             outputs if isinstance(outputs, Variable) else list(outputs),

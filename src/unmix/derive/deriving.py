@@ -18,7 +18,7 @@ from pytensor.tensor.sharedvar import TensorSharedVariable
 
 from unmix.derive.axes import Tables, complete_axes, find_axes, spread_axes
 from unmix.derive.by_rows import SAMPLE, Rows
-from unmix.derive.compiling import compile_table
+from unmix.derive.compiling import compile_table, initial_point
 from unmix.derive.components import Components, pair_families
 from unmix.derive.components import Theta as Values
 from unmix.derive.derivation import Derivation, Theta
@@ -106,7 +106,7 @@ def _derive(model: pm.Model) -> Derivation:
     space = Space(opened, data)
     rng = np.random.default_rng(20261122)
     first, second = space.jittered(rng), space.jittered(rng)
-    z_shape = tuple(int(n) for n in np.shape(model.initial_point(0)[opened.latent.name]))
+    z_shape = tuple(int(n) for n in np.shape(initial_point(model)[opened.latent.name]))
     table = build_table(opened, data, first, z_shape)
     bare = Components({}, {}, (), (), table.n_components)
     derivation = Derivation(

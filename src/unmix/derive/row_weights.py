@@ -50,7 +50,9 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
     if weights is None:
         _weights.pop(model, None)
         return model
-    from unmix.derive.latent import find_latent  # here, because that module opens graphs
+    # Here, because these modules open graphs.
+    from unmix.derive.compiling import initial_point
+    from unmix.derive.latent import find_latent
 
     latent = find_latent(model)
     dims = model.named_vars_to_dims.get(latent.name) or (None,)
@@ -60,7 +62,7 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
 
         weights = by_row("weights", weights, np.asarray(labels))
     array = checked_weights(weights)
-    rows = int(np.prod(model.initial_point(0)[latent.name].shape))
+    rows = int(np.prod(initial_point(model)[latent.name].shape))
     if len(array) != rows:
         raise UnmixError(
             f"there are {len(array)} weights and {rows} rows: give one for each element of "

@@ -5,7 +5,6 @@ unconstrained coordinates that the model's own transforms define (log σ, centre
 No Jacobian enters here: a density is always the constrained one, unless a sampler says otherwise.
 """
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +17,7 @@ from pytensor.graph.basic import Variable
 from pytensor.graph.replace import vectorize_graph
 from pytensor.tensor.variable import TensorVariable
 
-from unmix.derive.compiling import compile_table
+from unmix.derive.compiling import compile_table, initial_point
 from unmix.derive.opened import Opened
 
 # Unconstrained units from the initial point at which a parameter is within a hundred-thousandth of
@@ -107,10 +106,7 @@ class Space:
     @cached_property
     def initial(self) -> dict[str, NDArray]:
         """The model's initial point, unconstrained, by parameter name."""
-        with warnings.catch_warnings():
-            # PyMC compiles it as it compiles what it samples.
-            warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
-            point = self.opened.model.initial_point(random_seed=0)
+        point = initial_point(self.opened.model)
         return {name: np.asarray(point[value.name]) for name, value in self.unconstrained.items()}
 
     def jittered(self, rng: np.random.Generator, scale: float = 1.0) -> dict[str, NDArray]:

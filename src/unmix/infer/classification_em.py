@@ -140,7 +140,7 @@ def complete_log_likelihood(onepass: OnePass) -> Callable[[NDArray, Sums], float
     total = prior + recognised.expected(packed, n, statistics, packed)
     compiled: Any = compile_table([log_w, packed, n, statistics], total)
     return lambda w, sums: (
-        float(compiled(w, sums.packed, sums.n, sums.statistics)) + onepass.log_base
+        float(compiled(w, sums.about, sums.n, sums.statistics)) + onepass.log_base
     )
 
 

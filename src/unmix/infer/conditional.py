@@ -10,7 +10,6 @@ transforms are parameters like others. The gradient is PyTensor's.
 """
 
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +22,12 @@ from numpy.typing import NDArray
 from pytensor.graph.replace import clone_replace, vectorize_graph
 
 from unmix.derive import Derivation
-from unmix.derive.compiling import compile_table
+from unmix.derive.compiling import compile_table, without_c
 from unmix.infer.em_run import IMPROPER
 from unmix.infer.hmc import Evaluated
 from unmix.infer.marginal import _over_position as over_position
 from unmix.infer.marginal import log_jacobian
+from unmix.onepass.kind_sums import KindSums
 from unmix.onepass.sums import Sums
 
 Linker = Literal["numba", "python"]
@@ -50,15 +50,13 @@ class Conditional:
     linker: Linker = "numba"
 
     def graphs(self) -> tuple[list[Any], list[Any]]:
-        """Inputs u, n, statistics, centre; outputs log-density, gradient, log_w, packed."""
+        """Inputs u, n, statistics, about; outputs log-density, gradient, log_w, packed."""
         derivation = self.derivation
-        recognised, space = derivation.onepass.recognised, derivation.space  # type: ignore[union-attr]
-        theta = derivation.opened.theta
-        u, n = pt.vector("u"), pt.vector("n")
-        statistics, centre = pt.matrix("statistics"), pt.matrix("centre")
-        q = recognised.expected_prior(recognised.log_w, n)
-        q = q + recognised.expected(recognised.packed, n, statistics, centre)
-        q = q + self.without_z()
+        space, theta = derivation.space, derivation.opened.theta
+        data = derivation.onepass or derivation.parts
+        assert data is not None
+        recognised, u, sums = data.recognised, pt.vector("u"), data.symbols()
+        q = data.expected(recognised.log_w, recognised.packed, *sums) + self.without_z()
         constrained = {
             theta[name]: pt.specify_shape(graph, theta[name].type.shape)
             for name, graph in space.constrained_graphs.items()
@@ -68,7 +66,7 @@ class Conditional:
         )
         q = q + self.jacobian()
         q, log_w, packed = over_position(derivation, u, [q, log_w, packed])
-        return [u, n, statistics, centre], [q, pytensor.grad(q, u), log_w, packed]
+        return [u, *sums], [q, pytensor.grad(q, u), log_w, packed]
 
     def without_z(self) -> Any:
         """Sum of the terms that no assignment enters, a graph of constrained θ."""
@@ -95,18 +93,17 @@ class Conditional:
                     return slow(*arrays)
 
             return call
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        with without_c():
             fast = pytensor.function(inputs, outputs, mode="NUMBA", on_unused_input="ignore")
         return fast.vm.jit_fn
 
-    def given(self, sums: Sums) -> Callable[[NDArray], Evaluated]:
+    def given(self, sums: Sums | KindSums) -> Callable[[NDArray], Evaluated]:
         """The density given these sums."""
-        call, n, statistics, centre = self.call, sums.n, sums.statistics, sums.packed
+        call, n, statistics, about = self.call, sums.n, sums.statistics, sums.about
 
         def evaluate(u: NDArray) -> Evaluated:
             try:
-                value, gradient, log_w, packed = call(u, n, statistics, centre)
+                value, gradient, log_w, packed = call(u, n, statistics, about)
             except IMPROPER:  # too far out for a scale to be told from zero
                 return -np.inf, np.zeros(len(u)), None, None
             return float(value), gradient, log_w, packed

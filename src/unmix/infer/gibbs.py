@@ -7,7 +7,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation
-from unmix.errors import UnmixError
 from unmix.infer.exact.blocks import NotExact, find_blocks
 from unmix.infer.exact.run import run_exact
 from unmix.infer.gibbs_general import run_general
@@ -33,11 +32,6 @@ def run_gibbs(
     UnmixError
         If the model takes the general road.
     """
-    if derivation.onepass is None:
-        raise UnmixError(
-            "gibbs needs the compiled pass over the data, and this model takes the general road "
-            f"because {derivation.recognised}: use method='nuts'"
-        )
-    if why_not_exact(derivation) is not None:
+    if derivation.onepass is None or why_not_exact(derivation) is not None:
         return run_general(derivation, points, **settings)
     return run_exact(derivation, find_blocks(derivation), points, **settings)

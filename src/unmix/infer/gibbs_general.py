@@ -27,6 +27,7 @@ from unmix.infer.kept_draws import draws_of_theta, longest
 from unmix.infer.progress import progress_bar, waiting
 from unmix.infer.side_by_side import side_by_side
 from unmix.onepass.onepass import OnePass
+from unmix.onepass.parts import Parts
 from unmix.onepass.threads import available_cores
 
 # Sweeps between looks at the clock, and seconds between two states on disk.
@@ -39,7 +40,7 @@ class _Run:
     """One call of `run_general`, while it lasts."""
 
     conditional: Conditional
-    onepass: OnePass
+    data: OnePass | Parts
     draws: int
     tune: int
     checkpoint: Checkpoint | None
@@ -56,7 +57,7 @@ class _Run:
         while chain.sweeps < self.tune + self.draws and not self.stop.is_set():
             at = chain.sweeps - self.tune
             z = self.z[number, at] if at >= 0 else spare
-            numbers = sweep(self.conditional, self.onepass, chain, z, tune=self.tune)
+            numbers = sweep(self.conditional, self.data, chain, z, tune=self.tune)
             if at >= 0:
                 self.u[number, at], self.stats[number, at] = chain.u, numbers
             if chain.sweeps % BATCH == 0:
@@ -73,6 +74,24 @@ class _Run:
         for array in (self.u, self.stats, self.z):
             array.flush()  # type: ignore[attr-defined]
         self.checkpoint.write(f"chain_{number}", chain.arrays())
+
+
+def serial_pass(derivation: Derivation) -> OnePass | Parts:
+    """The pass over a model's data, for chains that run side by side.
+
+    Raises
+    ------
+    UnmixError
+        If the model takes the general road.
+    """
+    if derivation.onepass is not None:
+        return OnePass(derivation.onepass.recognised, derivation.onepass.chunks, threads=1)
+    if derivation.parts is not None:
+        return derivation.parts  # always serial
+    raise UnmixError(
+        "gibbs needs the compiled pass over the data, and this model takes the general road "
+        f"because {derivation.recognised}: use method='nuts'"
+    )
 
 
 def run_general(
@@ -125,13 +144,8 @@ def run_general(
         If the model has no pass; for a checkpoint of another model or other settings; if nothing
         was drawn.
     """
-    if derivation.onepass is None:
-        raise UnmixError(
-            "gibbs needs the compiled pass over the data, and this model takes the general road "
-            f"because {derivation.recognised}: use method='nuts'"
-        )
     begun = time.perf_counter()
-    onepass = OnePass(derivation.onepass.recognised, derivation.onepass.chunks, threads=1)
+    data = serial_pass(derivation)
     size = sum(derivation.space.sizes.values())
     settings = {
         "sampler": "general gibbs", "draws": draws, "tune": tune, "chains": chains, "seed": seed,
@@ -157,14 +171,14 @@ def run_general(
         with waiting(f"PyTensor compiles θ given {derivation.latent.name}", progress):
             conditional.call  # noqa: B018, compiled at first sight
     standing = [
-        start(derivation, onepass, conditional, points, own) if chain is None else chain
+        start(derivation, data, conditional, points, own) if chain is None else chain
         for chain, own in zip(before, seeds, strict=True)
     ]
     compiled = time.perf_counter()
     batches = sum((tune + draws - c.sweeps) // BATCH for c in standing)
     stop = threading.Event()
     with progress_bar("gibbs", max(1, batches), progress) as advance:
-        run = _Run(conditional, onepass, draws, tune, kept, u, stats, z, stop, advance)
+        run = _Run(conditional, data, draws, tune, kept, u, stats, z, stop, advance)
         side_by_side(run.go, standing, min(chains, cores or available_cores()), stop)
     lengths = np.array([max(0, c.sweeps - tune) for c in standing])
     which, length = longest(lengths)

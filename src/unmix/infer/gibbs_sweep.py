@@ -13,6 +13,7 @@ from unmix.infer.gibbs_store import rng_from, rng_state
 from unmix.infer.hmc import Tuning, move
 from unmix.infer.marginal import flatten
 from unmix.onepass.onepass import OnePass
+from unmix.onepass.parts import Parts
 
 Theta = dict[str, NDArray]
 
@@ -71,7 +72,7 @@ class Chain:
 
 def sweep(
     conditional: Conditional,
-    onepass: OnePass,
+    data: OnePass | Parts,
     chain: Chain,
     z: NDArray,
     *,
@@ -95,7 +96,7 @@ def sweep(
     """
     rng = chain.rng
     key = int(rng.integers(2**64, dtype=np.uint64))
-    sums = onepass.run(chain.log_w, chain.packed, "sampled", key=key, z=z)
+    sums = data.run(chain.log_w, chain.packed, "sampled", key=key, z=z)
     evaluate = conditional.given(sums)
     if chain.tuning is None:
         chain.tuning = Tuning.begin(evaluate, chain.u)
@@ -113,7 +114,7 @@ def sweep(
         tuning.close(chain.sweeps, tune)
     chain.log_w, chain.packed = there[2:]
     chain.sweeps += 1
-    empty = int((sums.n == 0).sum())
+    empty = int((sums.counts == 0).sum())
     return accepted, float(steps), float(diverged), tuning.step, float(empty)
 
 
@@ -129,7 +130,7 @@ def by_name(derivation: Derivation, u: NDArray) -> Theta:
 
 def start(
     derivation: Derivation,
-    onepass: OnePass,
+    data: OnePass | Parts,
     conditional: Conditional,
     points: Sequence[Theta],
     seed: np.random.SeedSequence,
@@ -139,8 +140,8 @@ def start(
     centre = flatten(derivation, points[int(rng.integers(len(points)))])
     for noise in (*[NOISE] * 10, 0.0):
         u = centre + noise * rng.standard_normal(len(centre))
-        where = onepass.recognised.pack(derivation.space.constrain(by_name(derivation, u)))
-        sums = onepass.run(*where)
+        where = data.recognised.pack(derivation.space.constrain(by_name(derivation, u)))
+        sums = data.run(*where)
         if np.isfinite(sums.log_marginal):
             value, gradient, *_ = conditional.given(sums)(u)
             if np.isfinite(value) and np.isfinite(gradient).all():

@@ -20,6 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from unmix.derive import Derivation, bayes
+from unmix.derive.compiling import without_c
 from unmix.derive.theta import stack_theta
 from unmix.errors import UnmixError
 from unmix.infer.em_best import in_order
@@ -92,8 +93,7 @@ def compile_nuts(derivation: Derivation, marginal: Marginal, points: list[Theta]
     """Compile the marginal model for nutpie, with chains beginning around points."""
     import nutpie  # here, because it takes seconds and EM does without
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+    with without_c():  # what is left for Numba to compile
         compiled = nutpie.compile_pymc_model(
             marginal.model, backend="numba", var_names=list(marginal.names)
         )

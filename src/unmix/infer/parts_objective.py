@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from unmix.derive import bayes, row_weights
@@ -64,6 +63,6 @@ class PartsObjective(Objective):
     @cached_property
     def _gradient_of_sums(self) -> Callable[..., Any]:
         recognised = self.parts.recognised
-        n, sums, about = pt.matrix("n"), pt.tensor3("sums"), pt.tensor3("about")
-        q = self.parts.expected(recognised.log_w, recognised.packed, n, sums, about)
-        return self.compile_over_u(q + self.rest_graph, [n, sums, about])
+        sums = self.parts.symbols()
+        q = self.parts.expected(recognised.log_w, recognised.packed, *sums)
+        return self.compile_over_u(q + self.rest_graph, list(sums))

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from unmix.infer.objective import Objective, Theta
@@ -54,14 +53,13 @@ class PassObjective(Objective):
     @cached_property
     def _gradient_of_sums(self) -> Callable[..., Any]:
         recognised = self.onepass.recognised
-        n, statistics, centre = pt.vector("n"), pt.matrix("statistics"), pt.matrix("centre")
-        prior = recognised.expected_prior(recognised.log_w, n)
-        q = prior + recognised.expected(recognised.packed, n, statistics, centre)
-        return self.compile_over_u(q + self.rest_graph, [n, statistics, centre])
+        sums = self.onepass.symbols()
+        q = self.onepass.expected(recognised.log_w, recognised.packed, *sums)
+        return self.compile_over_u(q + self.rest_graph, list(sums))
 
     def expected_sums(self, u: NDArray, sums: Sums) -> tuple[float, NDArray]:
         """Q(θ(u)), up to base measures, and its gradient over u."""
-        value, gradient = self._gradient_of_sums(u, sums.n, sums.statistics, sums.packed)
+        value, gradient = self._gradient_of_sums(u, sums.n, sums.statistics, sums.about)
         return float(value), np.asarray(gradient)
 
     def gradient(self, u: NDArray) -> tuple[float, NDArray]:

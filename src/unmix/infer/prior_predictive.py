@@ -16,6 +16,7 @@ from pytensor.compile.mode import Mode
 
 from unmix.arguments import random_generator, whole
 from unmix.derive import Derivation, derive
+from unmix.derive.compiling import without_c
 from unmix.derive.latent import z_dtype
 from unmix.derive.present import present_in
 from unmix.errors import UnmixError, UnmixWarning
@@ -76,8 +77,7 @@ def prior_predictive(
         )
     _warn_of_order(model)
     try:
-        with warnings.catch_warnings(), _quiet("pymc.sampling.forward"):
-            warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        with without_c(), _quiet("pymc.sampling.forward"):
             drawn = pm.sample_prior_predictive(
                 draws,
                 model=model,

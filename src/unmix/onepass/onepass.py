@@ -7,9 +7,10 @@ likely z_i (classification EM).
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import pytensor.tensor as pt
 from numpy.typing import DTypeLike, NDArray
 
 from unmix.derive.latent import z_dtype
@@ -19,6 +20,7 @@ from unmix.onepass.sums import Sums
 from unmix.onepass.terms import Recognised
 from unmix.onepass.threads import WORTH_A_THREAD, available_cores, pool
 
+Graph = Any
 Mode = Literal["expected", "sampled", "hard"]
 MODES: dict[Mode, int] = {"expected": 0, "sampled": 1, "hard": 2}
 # Threads share rows in multiples of this, so that blocks stay whole.
@@ -152,6 +154,26 @@ class OnePass:
             n += more[1]
             statistics += more[2]
         return Sums(float(log_marginal) + self.log_base, n, statistics, packed)
+
+    @staticmethod
+    def symbols() -> tuple[Graph, Graph, Graph]:
+        """Counts, statistics and what these are about, as inputs of graphs."""
+        return pt.vector("n"), pt.matrix("statistics"), pt.matrix("about")
+
+    def expected(
+        self, log_w: Graph, packed: Graph, n: Graph, statistics: Graph, about: Graph
+    ) -> Graph:
+        """Σ_ik r_ik log p(z_i = k, x_i | θ), up to base measures, from sums, a scalar graph.
+
+        Parameters
+        ----------
+        log_w, packed
+            As `run` takes them.
+        n, statistics, about
+            As `Sums` has them.
+        """
+        prior = self.recognised.expected_prior(log_w, n)
+        return prior + self.recognised.expected(packed, n, statistics, about)
 
     def _checked(self, log_w: NDArray, packed: NDArray) -> tuple[NDArray, NDArray]:
         """Parameters as the kernel reads them: it does not look where arrays end."""

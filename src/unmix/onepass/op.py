@@ -118,8 +118,7 @@ def log_marginal(onepass: OnePass) -> Graph:
     recognised = onepass.recognised
 
     def expected(log_w: Graph, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
-        prior = recognised.expected_prior(log_w[0], n[0])
-        return prior + recognised.expected(packed[0], n[0], statistics[0], centre[0])
+        return onepass.expected(log_w[0], packed[0], n[0], statistics[0], centre[0])
 
     op = PassOp(_held(expected), onepass.families)
     total = pt.constant(onepass.log_base)

@@ -16,11 +16,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pytensor.tensor as pt
 from numpy.typing import NDArray
 
 from unmix.onepass import compiled
 from unmix.onepass.chunks import Chunk, for_kernel
 from unmix.onepass.kind_sums import KindSums
+from unmix.onepass.onepass import MODES, Mode
 from unmix.onepass.terms import Recognised
 from unmix.onepass.variant import Families
 
@@ -122,14 +124,30 @@ class Parts:
         one = np.concatenate([t.family.neutral(x[t.columns]) for t in self.recognised.terms])
         return np.tile(one, (1, self.n_components, 1))
 
-    def run(self, log_w: NDArray, packed: NDArray) -> KindSums:
-        """The E-step: responsibilities at packed parameters are summed as they are made."""
+    def run(
+        self,
+        log_w: NDArray,
+        packed: NDArray,
+        mode: Mode = "expected",
+        *,
+        key: int = 0,
+        z: NDArray | None = None,
+    ) -> KindSums:
+        """One serial pass at packed parameters.
+
+        Parameters
+        ----------
+        mode, key, z
+            As `unmix.onepass.onepass.OnePass.run` takes them; z (obs,) is in the model's order.
+        """
         chunk, table = self.chunk, self.recognised.table
-        found = pass_by_kind(
+        drawn = np.empty(0 if z is None else len(z), np.uint8 if z is None else z.dtype)
+        log_marginal, n, statistics = pass_by_kind(
             self.families, table, chunk.x, chunk.centre, chunk.weight, self.bounds,
-            for_kernel(log_w), for_kernel(packed),
+            for_kernel(log_w), for_kernel(packed), (MODES[mode], key, drawn),
         )  # fmt: skip
-        log_marginal, n, statistics = found
+        if z is not None:
+            z[self.rows] = drawn
         return KindSums(self, log_marginal + self.total_base, n, statistics, packed)
 
     @cached_property
@@ -173,6 +191,11 @@ class Parts:
                 total += packed[..., t.parameters.stop - 1]
         return np.asarray(total.max(axis=0))
 
+    @staticmethod
+    def symbols() -> tuple[Graph, Graph, Graph]:
+        """Counts, statistics and what these are about, as inputs of graphs."""
+        return pt.matrix("n"), pt.tensor3("statistics"), pt.tensor3("about")
+
     def expected(
         self, log_w: Graph, packed: Graph, n: Graph, statistics: Graph, about: Graph
     ) -> Graph:
@@ -197,16 +220,23 @@ def pass_by_kind(
     bounds: NDArray,
     log_w: NDArray,
     packed: NDArray,
+    assign: tuple[int, int, NDArray] = (MODES["expected"], 0, np.zeros(0, np.uint8)),
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """One serial pass: Σ_i log p(x_i | θ), counts (kind, component), and statistics."""
+    """One serial pass: Σ_i log p(x_i | θ), counts (kind, component), and statistics.
+
+    Parameters
+    ----------
+    assign
+        Mode of the pass, key of its random numbers, and what takes the assignments.
+    """
     n = np.zeros(log_w.shape)
     statistics = np.zeros((*packed.shape[:2], table[-1, 5] + table[-1, 6]))
-    kernel, total, none = compiled.pass_rows(families), 0.0, np.zeros(0, np.uint8)
+    kernel, total, (mode, key, z) = compiled.pass_rows(families), 0.0, assign
     for g in range(len(log_w)):
         p = g if len(packed) > 1 else 0
         total += kernel(
-            0, np.uint64(0), table, x, centre, weight, log_w[g], packed[p], n[g], statistics[p],
-            none, int(bounds[g]), int(bounds[g + 1]),
+            mode, np.uint64(key), table, x, centre, weight, log_w[g], packed[p], n[g],
+            statistics[p], z, int(bounds[g]), int(bounds[g + 1]),
         )  # fmt: skip
     return total, n, statistics
 

@@ -17,23 +17,28 @@ class Sums:
     n
         Σ_i a_ik, shape (component,).
     statistics
-        The families' sums, shape (component, statistic), about the parameters of ``packed``.
-    packed
-        Parameters that they were computed with, (component, parameter).
+        The families' sums, shape (component, statistic), about the parameters of ``about``.
+    about
+        Packed parameters, (component, parameter).
     """
 
     log_marginal: float
     n: NDArray[np.float64]
     statistics: NDArray[np.float64]
-    packed: NDArray[np.float64]
+    about: NDArray[np.float64]
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """Σ_i a_ik, (component,), as of kinds of rows."""
+        return self.n
 
     def __add__(self, other: "Sums") -> "Sums":
         """Sums over both sets of rows, at the same parameters."""
-        if not np.array_equal(self.packed, other.packed):
+        if not np.array_equal(self.about, other.about):
             raise ValueError("sums at different parameters do not add")
         return Sums(
             self.log_marginal + other.log_marginal,
             self.n + other.n,
             self.statistics + other.statistics,
-            self.packed,
+            self.about,
         )

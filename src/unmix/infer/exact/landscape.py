@@ -106,9 +106,7 @@ class Landscape:
         if not (np.isfinite(prior) and np.isfinite(log_w).all() and np.isfinite(packed).all()):
             return -np.inf, first, second
         sums = self.onepass.run(log_w, packed)
-        self._call(
-            3, np.array(y), sums.n, sums.statistics, sums.packed.copy(), scale, first, second
-        )
+        self._call(3, np.array(y), sums.n, sums.statistics, sums.about.copy(), scale, first, second)
         return prior + sums.log_marginal - self.onepass.log_base, first, second
 
     def scales(self, theta: dict[str, NDArray]) -> Array:
