@@ -10,7 +10,7 @@ from test_relabel import trace
 
 import unmix
 from unmix.assign.convergence import never_move, still
-from unmix.infer.aloud import say_aloud
+from unmix.infer.aloud import say_aloud, worst_parameter
 
 DIMS = ("chain", "draw", "component")
 
@@ -98,14 +98,42 @@ def test_sampling_names_the_cause():
     }
     for words, values in cases.items():
         with pytest.warns(unmix.UnmixWarning, match=words) as said:
-            say_aloud(stats(values), 200)
+            say_aloud(derived("normal"), stats(values), 200)
         assert len(said) == 1
+
+
+def test_a_parameter_on_which_chains_disagree_is_named():
+    tree = stats(np.random.default_rng(0).standard_normal((2, 200)))
+    tree["posterior"] = xr.DataTree(draws(0.1, 0.1, n=200))  # means .3 apart, 3 sd
+    order = np.broadcast_to([0, 1], (2, 200, 2))
+    tree["alignment"] = xr.DataTree(
+        xr.Dataset({"permutation": (DIMS, order)}, attrs={"identified": 1})
+    )
+    with pytest.warns(
+        unmix.UnmixWarning, match=r"chains disagree on mu\[[01]\] \(R-hat [1-9]"
+    ) as said:
+        say_aloud(derived("normal"), tree, 200)
+    assert len(said) == 1
+    # Where chains call components by other names, matching comes first.
+    swapped = tree.copy()
+    held = swapped["posterior"].to_dataset()
+    held["mu"] = held["mu"].copy(data=np.repeat([[[-2.0, 2.0]], [[2.0, -2.0]]], 200, axis=1))
+    held["mu"] = held["mu"] + 0.1 * np.random.default_rng(1).standard_normal((2, 200, 2))
+    swapped["posterior"] = xr.DataTree(held)
+    names = np.repeat([[[0, 1]], [[1, 0]]], 200, axis=1)
+    swapped["alignment"] = xr.DataTree(
+        xr.Dataset({"permutation": (DIMS, names)}, attrs={"identified": 1})
+    )
+    assert worst_parameter(derived("normal"), swapped)[1] < 1.05
+    # And where they cannot be matched nothing is said of what belongs to one of them.
+    tree["alignment"].attrs["identified"] = 0
+    assert worst_parameter(derived("normal"), tree) is None
 
 
 def test_nothing_moves_where_there_is_nothing_to_move():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        say_aloud(stats(np.ones((2, 200)), theta=False), 200)
+        say_aloud(derived("normal"), stats(np.ones((2, 200)), theta=False), 200)
 
 
 # -- without a model, and the mixture's moments ----------------------------------------------------

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import xarray as xr
 
 from unmix.assign.convergence import ESS, R_HAT, never_move, still
@@ -12,6 +13,8 @@ from unmix.infer.labellings import unvisited_labelling
 
 # R-hat, on quantities that labels cannot change, beyond which more draws will not do.
 CLEARLY = 1.05
+# Draws times parameters beyond which R-hat of each would take seconds; `unmix.summary` has them.
+MOST_NUMBERS = 2_000_000
 
 
 def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
@@ -27,6 +30,35 @@ def worst_r_hat(stats: xr.Dataset) -> tuple[float, float] | None:
 
     r_hat = max(float(v) for v in az.rhat(free).data_vars.values())
     return r_hat, min(float(v) for v in az.ess(free).data_vars.values())
+
+
+def worst_parameter(derivation: Derivation, tree: xr.DataTree) -> tuple[str, float] | None:
+    """The number of θ with the largest R-hat, and that; None where unknown.
+
+    Components are matched first. Where they cannot be, only what belongs to none of them is looked
+    at.
+    """
+    posterior, alignment = tree["posterior"].to_dataset(), tree["alignment"].to_dataset()
+    if posterior.sizes.get("chain", 0) < 2 or posterior.sizes["draw"] < 100:
+        return None
+    identified, axes = alignment.attrs["identified"], derivation.components.axes
+    names = tuple(n for n in derivation.parameters if identified or n not in axes)
+    if not names or sum(posterior[n].size for n in names) > MOST_NUMBERS:
+        return None
+    stack = stack_theta(derivation, posterior, names)
+    order = alignment["permutation"].transpose(*stack.dims, "component").values
+    values = derivation.components.permute(stack.values, order.reshape(len(stack), -1))
+    import arviz as az  # here, because it takes a second and EM does without
+
+    worst = "", 0.0
+    for name, value in values.items():
+        numbers = value.reshape(*stack.shape, -1)
+        for at in np.flatnonzero(~still(numbers).any(axis=0)):
+            r_hat = float(az.rhat(numbers[..., at]))
+            if r_hat > worst[1]:
+                index = ", ".join(str(i) for i in np.unravel_index(at, value.shape[1:]))
+                worst = (f"{name}[{index}]" if index else name), r_hat
+    return worst if worst[0] else None
 
 
 def disagree(r_hat: float, ess: float) -> bool:
@@ -54,7 +86,7 @@ def say_labelling(derivation: Derivation, posterior: xr.Dataset) -> None:
     )
 
 
-def say_aloud(tree: xr.DataTree, draws: int) -> None:
+def say_aloud(derivation: Derivation, tree: xr.DataTree, draws: int) -> None:
     """Warn of what a reader of the numbers must know."""
     stats = tree["sample_stats"].to_dataset()
     if tree.attrs["interrupted"]:
@@ -83,6 +115,14 @@ def say_aloud(tree: xr.DataTree, draws: int) -> None:
             f"{found[0]:.3f}, on quantities that labels cannot change): draw more",
             UnmixWarning, stacklevel=3,
         )  # fmt: skip
+    else:
+        parameter = worst_parameter(derivation, tree)
+        if parameter is not None and parameter[1] > CLEARLY:
+            warnings.warn(
+                f"chains disagree on {parameter[0]} (R-hat {parameter[1]:.3f}): what is said of it "
+                "cannot be trusted; draw more, or try another method",
+                UnmixWarning, stacklevel=3,
+            )  # fmt: skip
     # Where θ holds nothing, nothing could move.
     for sentence in _stuck(stats) if len(tree["posterior"].data_vars) else ():
         warnings.warn(sentence, UnmixWarning, stacklevel=3)

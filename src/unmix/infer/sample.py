@@ -193,7 +193,7 @@ def sample(
         **tree.attrs,
         "interrupted": int(drawn.interrupted),
     }
-    say_aloud(tree, draws)
+    say_aloud(derivation, tree, draws)
     say_labelling(derivation, drawn.posterior)
     return tree
 
