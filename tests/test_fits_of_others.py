@@ -1,12 +1,14 @@
 """A fit of another model, of other rows of rows in another order: refused or seen to be wrong."""
 
+import json
+
 import numpy as np
 import pymc as pm
 import pytest
 import xarray as xr
 
 import unmix
-from unmix.fingerprint import fingerprint
+from unmix.fingerprint import fingerprint, require_same
 
 RNG = np.random.default_rng(5)
 X = np.r_[RNG.normal(-1.2, 1, 30), RNG.normal(1.2, 1, 30)]
@@ -94,6 +96,18 @@ def test_a_fit_from_before_rows_had_an_order_is_taken(right, fit):
     old = fit.copy()
     old.attrs["fingerprint"] = old.attrs["fingerprint"].split(', "in_order"')[0] + "}"
     assert unmix.responsibilities(right, old).sizes["obs"] == 60
+
+
+def test_data_that_are_shifted_with_their_priors_are_other_data():
+    """The likelihood at the initial point is then the same to the last digit or so."""
+    one, other = (
+        json.loads(fingerprint(unmix.derive(unmix.models.gaussian(v)))) for v in (X, X + 1)
+    )
+    assert one["log_marginal"] == pytest.approx(other["log_marginal"], rel=1e-12)
+    with pytest.raises(unmix.UnmixError, match=r"its data \(shifted, .* differ$"):
+        require_same(unmix.derive(unmix.models.gaussian(X + 1)), json.dumps(one))
+    old = {key: value for key, value in one.items() if key != "point"}
+    require_same(unmix.derive(unmix.models.gaussian(X + 1)), json.dumps(old))  # says nothing of it
 
 
 @pytest.mark.parametrize("kind", ["fresh", "dependent"])
