@@ -45,7 +45,7 @@ def fingerprint(derivation: Derivation) -> str:
 
 
 def _weights(count: int) -> NDArray[np.float64]:
-    return 1 + GOLDEN * np.arange(count) % 1
+    return np.asarray(1 + GOLDEN * np.arange(count) % 1, dtype=float)
 
 
 def require_same(derivation: Derivation, stored: str) -> None:

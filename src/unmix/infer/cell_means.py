@@ -24,7 +24,7 @@ from pytensor.tensor.variable import TensorVariable
 
 from unmix.derive.bare import bare
 from unmix.derive.present import NEVER
-from unmix.infer.expected import Step, StepOfSums, Steps
+from unmix.infer.expected import ClosedForm, Step, StepOfSums
 from unmix.infer.objective import Objective
 from unmix.onepass.kind_sums import KindSums
 
@@ -62,7 +62,7 @@ def indexed_by_z(objective: Objective, graph: TensorVariable) -> Indexed | None:
     return Indexed(array, there) if index is objective.derivation.latent.rv else None
 
 
-def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | None:
+def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     """The parameter of an observed variable of such a family and its M-step, or None.
 
     Parameters
@@ -90,7 +90,7 @@ def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | N
     if there is None:
         return None
     if is_level:
-        return (name,), *_shares(name, rv.name, x, there, shape[-1])
+        return ClosedForm((name,), *_shares(name, rv.name, x, there, shape[-1]))
 
     def means(theta: Theta, n: NDArray, total: NDArray) -> Theta:
         above, below = (n, total) if is_rate else (total, n)
@@ -107,10 +107,10 @@ def mean_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | N
         here = sums.examples(there)
         return means(theta, n.T @ here, (total * here[:, None]).sum(axis=0))
 
-    return (name,), step, of_sums
+    return ClosedForm((name,), step, of_sums)
 
 
-def normal_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps | None:
+def normal_step(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm | None:
     """The same for normals of which cells are missing, where both parameters are indexed so."""
     mean, scale = (indexed_by_z(objective, g) for g in rv.owner.op.dist_params(rv.owner))
     if mean is None or scale is None or mean.there is None or scale.there is None:
@@ -141,7 +141,7 @@ def normal_step(objective: Objective, rv: TensorVariable, x: NDArray) -> Steps |
     def of_sums(theta: Theta, sums: KindSums) -> Theta:
         return moved(theta, *of_features(sums, rv.name, there))
 
-    return names, step, of_sums
+    return ClosedForm(names, step, of_sums)
 
 
 def of_features(

@@ -14,7 +14,6 @@ by gradient (`unmix.infer.objective`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,40 +37,20 @@ from pytensor.tensor.variable import TensorVariable
 from unmix.derive.follow import in_step
 from unmix.derive.present import present_in
 from unmix.infer.cell_means import FAMILIES, indexed_by_z, mean_step, normal_step, of_features
-from unmix.infer.expected import Step, StepOfSums
+from unmix.infer.expected import ClosedForm
 from unmix.infer.missing_normals import missing_normals
 from unmix.infer.objective import Objective
-from unmix.infer.weight_steps import weight_steps
+from unmix.infer.weight_steps import weight_step
 from unmix.onepass.kind_sums import KindSums
 
 Theta = dict[str, NDArray]
-
-
-@dataclass(frozen=True)
-class ClosedForm:
-    """One closed-form block of the M-step.
-
-    Attributes
-    ----------
-    names
-        Parameters it sets.
-    step
-        From θ and r (obs, component) to their new values.
-    of_sums
-        From θ and the sums of a pass in parts to the same.
-    """
-
-    names: tuple[str, ...]
-    step: Step
-    of_sums: StepOfSums
 
 
 def closed_forms(objective: Objective) -> list[ClosedForm]:
     """Every block of the M-step that the graph proves to have a closed form."""
     if objective.kind != "likelihood":
         return []
-    weights = weight_steps(objective)
-    found: list[ClosedForm | None] = [] if weights is None else [ClosedForm(*weights)]
+    found: list[ClosedForm | None] = [weight_step(objective)]
     derivation = objective.derivation
     model = derivation.model
     for rv in model.observed_RVs:
@@ -85,8 +64,7 @@ def closed_forms(objective: Objective) -> list[ClosedForm]:
         plain = isinstance(rv.owner.op, (*_FAMILIES, *FAMILIES))
         some_missing = present_in(model, rv.name) is not None
         means = mean_step(objective, rv, x)
-        if means is not None:
-            found.append(ClosedForm(*means))
+        found.append(means)
         missing = None
         if means is None and (some_missing or not plain):
             missing = missing_normals(objective, rv.name, x)
@@ -135,7 +113,7 @@ def _normal(objective: Objective, rv: TensorVariable, x: NDArray) -> ClosedForm 
     mu_graph, sigma_graph = rv.owner.op.dist_params(rv.owner)
     cells = normal_step(objective, rv, x)
     if cells is not None:
-        return ClosedForm(*cells)
+        return cells
     mu = free_indexed(objective, mu_graph)
     if mu is None or objective.derivation.shapes[mu][1:] != x.shape[1:]:
         return None

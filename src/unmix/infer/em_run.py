@@ -12,8 +12,7 @@ import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from unmix.infer.closed_form import ClosedForm
-from unmix.infer.expected import Expected
+from unmix.infer.expected import ClosedForm, Expected
 from unmix.infer.objective import Objective, Theta
 
 # Rounding of a sum of N terms, relative to the sum of their sizes, allowed in "never goes down".

@@ -1,6 +1,7 @@
 """What an E-step hands to an M-step: responsibilities of rows, or sums of each kind of rows."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,23 +14,28 @@ Theta = dict[str, NDArray]
 # same from the sums of a pass in parts.
 Step = Callable[[Theta, NDArray], Theta]
 StepOfSums = Callable[[Theta, KindSums], Theta]
-# Names of parameters, and both.
-Steps = tuple[tuple[str, ...], Step, StepOfSums]
 # A component counts as collapsed when its peak density is this much (in logs) above that of one
 # component fitted to everything: a standard deviation 10^-6 of the data's in one dimension.
 PEAK = np.log(1e6)
 
 
-class Block(Protocol):
-    """A part of the M-step in closed form."""
+@dataclass(frozen=True)
+class ClosedForm:
+    """A part of the M-step in closed form.
 
-    @property
-    def step(self) -> Step:
-        """From responsibilities of rows."""
+    Attributes
+    ----------
+    names
+        Parameters it sets.
+    step
+        From θ and responsibilities of rows to their new values.
+    of_sums
+        From θ and sums of kinds of rows to the same.
+    """
 
-    @property
-    def of_sums(self) -> StepOfSums:
-        """From sums of kinds of rows."""
+    names: tuple[str, ...]
+    step: Step
+    of_sums: StepOfSums
 
 
 class Expected(Protocol):
@@ -46,7 +52,7 @@ class Expected(Protocol):
     value: float
     counts: NDArray[np.float64]
 
-    def step(self, block: Block, theta: Theta) -> Theta:
+    def step(self, block: ClosedForm, theta: Theta) -> Theta:
         """New values of a block's parameters."""
 
     def q(self, u: NDArray) -> tuple[float, NDArray]:
@@ -86,7 +92,7 @@ class ByRow:
         self._weighed = objective.weighed(responsibility)
         self.counts = self._weighed.sum(axis=0)
 
-    def step(self, block: Block, theta: Theta) -> Theta:
+    def step(self, block: ClosedForm, theta: Theta) -> Theta:
         """New values of a block's parameters."""
         return block.step(theta, self._weighed)
 
@@ -127,7 +133,7 @@ class ByKind:
         self.value, self.sums, self.counts = value, sums, sums.counts
         self._objective, self._theta = objective, theta
 
-    def step(self, block: Block, theta: Theta) -> Theta:
+    def step(self, block: ClosedForm, theta: Theta) -> Theta:
         """New values of a block's parameters."""
         return block.of_sums(theta, self.sums)
 

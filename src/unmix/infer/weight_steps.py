@@ -8,7 +8,7 @@ from pytensor.tensor.subtensor import AdvancedSubtensor
 from scipy.sparse import csr_array
 
 from unmix.derive.bare import bare
-from unmix.infer.expected import Steps, Theta
+from unmix.infer.expected import ClosedForm, Theta
 from unmix.infer.objective import Objective
 from unmix.onepass.kind_sums import KindSums
 
@@ -21,7 +21,7 @@ def free_weights(objective: Objective) -> str | None:
     return source.name if source.name in objective.free else None
 
 
-def _weights_by_group(objective: Objective) -> Steps | None:
+def _weights_by_group(objective: Objective) -> ClosedForm | None:
     """Of ``w[group]``, where ``w`` has a free row for each group, and groups of rows are known."""
     source = bare(objective.derivation.latent.probabilities)
     node = source.owner
@@ -52,15 +52,15 @@ def _weights_by_group(objective: Objective) -> Steps | None:
         np.add.at(total, group[sums.parts.examples], sums.n)
         return shares(theta, total)
 
-    return (name,), lambda theta, r: shares(theta, member @ r), of_sums
+    return ClosedForm((name,), lambda theta, r: shares(theta, member @ r), of_sums)
 
 
-def weight_steps(objective: Objective) -> Steps | None:
+def weight_step(objective: Objective) -> ClosedForm | None:
     """M-step of the weights, w_k = N_k / N or of each group its own; None where there is none."""
     name = free_weights(objective)
     if name is None:
         return _weights_by_group(objective)
-    return (
+    return ClosedForm(
         (name,),
         lambda theta, r: {name: r.sum(axis=0) / r.sum()},
         lambda theta, sums: {name: sums.counts / sums.counts.sum()},
