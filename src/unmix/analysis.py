@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unmix.output import OutputFolder
+from unmix.placed_rows import placed_rows
 from unmix.plan import NO_MAXIMUM, Plan
 from unmix.printable import printable
 from unmix.stages import Stages
@@ -81,14 +82,7 @@ def analyse(
         em = None
     if plan.method == "em":
         responsibilities = _rows(work, em)
-        names = list(map(str, x.columns))
-        work.figures(
-            {
-                "components": lambda show: show.fitted_components(
-                    work.model, em, responsibilities, names=names
-                )
-            }
-        )
+        work.figures({"components": _components(work, em, responsibilities)})
     else:
         post = _draw(work, em)
         verdict = _check(work, em, post) if plan.broken is None else _check_broken(work, post)
@@ -167,11 +161,8 @@ def _check(work: Work, em: "EMResult | None", post: "xr.DataTree") -> str:
         work.show("EM against MCMC", tables.comparison_table(comparison))
     fresh = post.attrs.get("z_kind") == "fresh"
     draws = post["posterior"].sizes["chain"] * post["posterior"].sizes["draw"]
-    names = list(map(str, work.x.columns))
     makers: dict[str, Callable[[Any], Figure]] = {
-        "components": lambda show: show.fitted_components(
-            work.model, post, responsibilities, names=names
-        ),
+        "components": _components(work, post, responsibilities),
         "two_roads": lambda show: show.two_roads(responsibilities, draws, fresh=fresh),
         "calibration": lambda show: show.calibration(responsibilities, draws, fresh=fresh),
         "traces": lambda show: show.traces(_aligned(work, post)),
@@ -180,6 +171,19 @@ def _check(work: Work, em: "EMResult | None", post: "xr.DataTree") -> str:
         makers["em_against_mcmc"] = lambda show: show.em_against_mcmc(comparison)
     work.figures(makers)
     return check
+
+
+def _components(work: Work, fit: Any, responsibilities: "xr.Dataset") -> "Callable[[Any], Figure]":
+    """How the figure of components is made, of rows that miss no cell."""
+
+    def make(show: Any) -> "Figure":
+        *given, sentence = placed_rows(work.model, fit, responsibilities)
+        if sentence:
+            say(work.console, f"{sentence.capitalize()}.")
+        figure: Figure = show.fitted_components(*given, names=list(map(str, work.x.columns)))
+        return figure
+
+    return make
 
 
 def _check_broken(work: Work, post: "xr.DataTree") -> str:

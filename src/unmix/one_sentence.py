@@ -31,7 +31,8 @@ class OneSentence(TyperGroup):
             if not hasattr(error, "format_message"):  # what typer says of options and arguments
                 raise
             said = error.format_message().replace("Value error, ", "").rstrip(".")
-            _fail(f"{said}: 'unmix --help' has more", 2)
+            command = getattr(getattr(error, "ctx", None), "command_path", "unmix")
+            _fail(f"{said}: '{command} --help' has more", 2)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:

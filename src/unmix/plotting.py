@@ -15,6 +15,7 @@ from rich.text import Text
 
 from unmix.errors import UnmixError
 from unmix.output import OutputFolder
+from unmix.placed_rows import placed_rows
 from unmix.printable import listed, printable
 from unmix.stages import Stages
 
@@ -52,6 +53,11 @@ class Plotted:
         return unmix.responsibilities(self.model, self.fit)
 
     @cached_property
+    def placed(self) -> "tuple[pm.Model, Any, xr.Dataset, str]":
+        """What figures of components are drawn from; see `placed_rows`."""
+        return placed_rows(self.model, self.fit, self.responsibilities)
+
+    @cached_property
     def rows(self) -> "np.ndarray":
         """Positions of the rows of the heat map."""
         import numpy as np
@@ -85,8 +91,8 @@ def _of(name: str, *, model: bool = False) -> "Callable[[Plotted], Figure]":
     def make(p: Plotted) -> "Figure":
         from unmix import show
 
-        before = (p.model, p.fit) if model else ()
-        figure: Figure = getattr(show, name)(*before, p.responsibilities)
+        given = p.placed[:3] if model else (p.responsibilities,)
+        figure: Figure = getattr(show, name)(*given)
         return figure
 
     return make
@@ -175,5 +181,7 @@ def plot(
         raise UnmixError("; ".join(f"no figure {name}: {why}" for name, why in left_out.items()))
     for name, why in left_out.items():
         console.print(Text(f"No figure {name}: {why}", style="yellow"))
+    if "placed" in p.__dict__ and p.placed[3]:
+        console.print(Text(f"{p.placed[3].capitalize()}.", style="dim"))
     files = ", ".join(sorted(out.written))
     console.print(Text(f"Written to {printable(out.path, 200)}: {files}"))

@@ -27,6 +27,9 @@ from unmix.infer.em import em
 from unmix.infer.em_result import EMResult
 from unmix.infer.objective import make_objective
 
+# Responsibilities beyond this on both sides leave overlap and parameter uncertainty no say.
+SURE = 0.95
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -286,4 +289,13 @@ def _text(
         f"components, {uncertainty:.4f} from uncertain parameters.",
         "Time: " + ", ".join(f"{what} {s:.1f} s" for what, s in seconds.items()) + ".",
     ]
+    sure = (rows["plug_in"].max("component") > SURE) & (rows["averaged"].max("component") > SURE)
+    apart = int((rows["changed"] & sure).sum())
+    if apart:
+        sentences.insert(
+            -1,
+            f"{apart} of {n} rows are surely of one component under EM and surely of another under "
+            "MCMC: the two sit on different modes; compare their log-likelihoods, and sample with "
+            "em= or from other seeds.",
+        )
     return tuple(sentences)

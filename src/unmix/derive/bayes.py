@@ -115,4 +115,4 @@ def rule(log_prior: ArrayLike, log_likelihood: ArrayLike) -> Terms:
 def entropy(responsibility: ArrayLike) -> Array:
     """Entropy of an assignment in nats, −Σ_k r_k log r_k with 0 log 0 = 0, shape (…)."""
     r = np.asarray(responsibility, dtype=np.float64)
-    return -np.sum(r * np.log(np.where(r > 0, r, 1.0)), axis=-1)
+    return np.sum(r * -np.log(np.where(r > 0, r, 1.0)), axis=-1) + 0.0  # no −0

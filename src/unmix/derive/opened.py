@@ -210,7 +210,8 @@ def as_new_data(value: Any, name: str, dtype: str, ndim: int) -> np.ndarray:
     if len(bad):
         raise UnmixError(
             f"new data {name!r} are {array[tuple(bad[0])]} in row {bad[0][0]}: remove the row or "
-            "fill the cell"
+            "fill the cell; or, if it is missing and the model is of the catalogue, give "
+            "new=unmix.models.on_rows(model, rows), which keeps it"
         )
     held = array.astype(dtype)
     changed = np.argwhere(held != array)

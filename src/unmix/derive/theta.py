@@ -55,7 +55,8 @@ def theta_dataset(fit: Any) -> xr.Dataset:
     UnmixError
         If there is none, or a parameter of a dict has masked cells or labels of pandas.
     """
-    if hasattr(fit, "theta"):
+    # A posterior may have a parameter of that name, too.
+    if hasattr(fit, "theta") and not isinstance(fit, xr.DataTree | xr.Dataset | Mapping):
         fit = fit.theta
     if isinstance(fit, xr.DataTree):
         if "posterior" not in fit.children:

@@ -38,7 +38,7 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})  # so that a key press lists what is not loaded yet
+    return sorted(__all__)  # so that a key press lists what is not loaded yet, and no module
 
 
 def __getattr__(name: str) -> Any:

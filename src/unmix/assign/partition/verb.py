@@ -23,6 +23,7 @@ from unmix.assign.partition.given import as_similarity
 from unmix.assign.partition.similarity import one_hot
 from unmix.assign.partition.similarity import similarity as matrix
 from unmix.assign.partition.source import Draws, draws_of, given_draws, posterior
+from unmix.assign.relabel.reading import variable_of
 from unmix.assign.stream import stream
 from unmix.derive.theta import in_order_of, stack_theta
 from unmix.errors import UnmixError
@@ -115,7 +116,7 @@ def partition(
         Draws of any origin; where they hold no z it is drawn exactly.
     z
         Draws of assignments from anywhere, (draw, obs) or (chain, draw, obs), in place of a model
-        and its fit.
+        and its fit; or the name of the variable that holds them in ``fit``, without a model.
     similarity
         A matrix of P(z_i = z_j), (obs, obs), alone or beside ``z``: what the losses on the
         similarity matrix are taken over. Left out, it is `co_assignment` of the fit, from
@@ -203,6 +204,8 @@ def _evidence(
 ) -> tuple[Draws | None, NDArray[np.float64] | None, NDArray]:
     """Draws where there are some, the similarity matrix where the loss takes one, and row names."""
     draws, p = None, None
+    if isinstance(z, str) and model is None and fit is not None:
+        z, fit = variable_of(fit, z), None
     if z is not None and (model is not None or fit is not None):
         raise UnmixError("give a model and its fit, or z=, not both")
     if given is not None and fit is not None:

@@ -57,7 +57,9 @@ def from_trace(
     source = Source(
         layout, lead, coords, theta,
         np.arange(components.n_components) if labels is None else np.asarray(labels), n_obs,
-        z=lambda: _or_refuse(held, "assignments", "z='z', or z= with an array (…, obs)"),
+        z=lambda: _or_refuse(
+            held, "assignments", "the variable that holds them, as in z='z', or an array (…, obs)"
+        ),
         responsibility=lambda: _or_refuse(
             blocks, "responsibilities",
             "responsibility= with a name, an array (…, obs, component) or a function of a slice of "
@@ -92,7 +94,7 @@ def lead_of(dataset: xr.Dataset, layout: Layout) -> dict[str, int]:
 
 def _or_refuse(value: Any, what: str, how: str) -> Any:
     if value is None:
-        raise UnmixError(f"this method needs {what}, which the trace does not hold: give {how}")
+        raise UnmixError(f"this method needs {what}: give {how}")
     return value
 
 

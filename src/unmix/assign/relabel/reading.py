@@ -29,7 +29,7 @@ def read_z(fit: Any, z: Any, lead: Mapping[str, int], k: int) -> NDArray:
     """
     name = "z"
     if isinstance(z, str):
-        name, z = z, _variable(fit, z)
+        name, z = z, variable_of(fit, z)
     if isinstance(z, xr.DataArray):
         missing = [d for d in lead if d not in z.dims]
         if missing:
@@ -59,7 +59,14 @@ def read_z(fit: Any, z: Any, lead: Mapping[str, int], k: int) -> NDArray:
     return array.astype(z_dtype(k), copy=False)
 
 
-def _variable(fit: Any, name: str) -> xr.DataArray:
+def variable_of(fit: Any, name: str) -> xr.DataArray:
+    """A variable of a trace, wherever it stands.
+
+    Raises
+    ------
+    UnmixError
+        If there is none of that name.
+    """
     if isinstance(fit, xr.DataTree):
         for group in ("posterior", "assignments"):
             if group in fit.children and name in fit[group]:
@@ -145,8 +152,9 @@ def likeliest_of_trace(fit: Any, lead: Mapping[str, int]) -> int:
                 return int(np.argmax(stats[name].transpose(*lead).values))
     raise UnmixError(
         "which draw is the likeliest is not known (no sample_stats with 'lp'): name one, such as "
-        "pivot=(0, 17) or reference=(0, 17), or take method='ecr-iterative-1' or 'stephens', which "
-        "need none"
+        "pivot=(0, 17) or reference=(0, 17), or take method='ecr-iterative-1' with z=, or "
+        "'stephens' with responsibility=, which need none; draws that are aligned already are "
+        "summarised as they are with symmetry=[[0], [1], …]"
     )
 
 

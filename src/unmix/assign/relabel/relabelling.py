@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from unmix.arguments import said
 from unmix.assign.assignment import Symmetry, most_common_renaming
 from unmix.assign.identity import verdict
 from unmix.assign.matching import OPEN_MARGIN
@@ -225,6 +226,10 @@ def compare_relabellings(*relabellings: Relabelling) -> pd.DataFrame:
         raise UnmixError("comparing takes two relabellings or more: pass those of several methods")
     names: list[str] = []
     for one in relabellings:
+        if not isinstance(one, Relabelling):
+            raise UnmixError(
+                f"comparing takes relabellings and not {said(one)}: pass what unmix.relabel gave"
+            )
         again = sum(n == one.method or n.startswith(one.method + " (") for n in names)
         names.append(one.method if not again else f"{one.method} ({again + 1})")
     table = [[a.agreement(b) for b in relabellings] for a in relabellings]
