@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pymc as pm
+import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from registry import CASES, derived
@@ -382,3 +383,29 @@ def test_nothing_is_compiled_by_c():
     guarded, unguarded = map(int, done.stdout.split())
     assert guarded == 0
     assert unguarded > 0
+
+
+# --- Potentials that bite in a part of the space only ---------------------------------------------
+
+# What is added for component 0 alone, of three that are alike but for it, and the blocks then.
+BITES = {
+    "the first below the second": (lambda mu, w: pt.switch(mu[0] < mu[1], 0.0, -np.inf), 3),
+    "a far bound": (lambda mu, w: pt.switch(mu[0] > 9, -np.inf, 0.0), 1),
+    "a soft wall": (lambda mu, w: -50 * pt.maximum(0, mu[0] - 2) ** 2, 1),
+    "a small weight": (lambda mu, w: pt.switch(w[0] < 0.05, -np.inf, 0.0), 1),
+    "of all alike": (lambda mu, w: pt.switch(pt.any(w < 0.05), -np.inf, 0.0), 0),
+    "of all smoothly": (lambda mu, w: -pt.sum(mu**2) / 100, 0),
+}
+
+
+@pytest.mark.parametrize("name", BITES)
+def test_components_that_a_potential_tells_apart(name):
+    bite, alone = BITES[name]
+    with pm.Model() as model:
+        w = pm.Dirichlet("w", np.ones(3))
+        mu = pm.Normal("mu", 0, 5, shape=3)
+        pm.Potential("bite", bite(mu, w))
+        z = pm.Categorical("z", w, shape=6)
+        pm.Normal("x", mu[z], 1.0, observed=[-3.0, -3.1, 0.0, 0.1, 3.0, 3.2])
+    blocks = {0: ((0, 1, 2),), 1: ((0,), (1, 2)), 3: ((0,), (1,), (2,))}
+    assert unmix.derive(model).components.symmetry == blocks[alone]

@@ -146,9 +146,25 @@ def _find_components(derivation: Derivation, first: Values, second: Values) -> C
         axes, members = complete_axes(found, prior_terms, contains, first)
         found = replace(found, axes=axes, members=members)
     points = [(t, likeliest(t)) for t in (first, second)]
-    corners = derivation.space.corners()
-    found = replace(found, symmetry=find_symmetry(elements, contains, found, points, corners))
+    found = _with_symmetry(derivation, found, elements, points)
     return _confirmed(derivation, found, first, second)
+
+
+def _with_symmetry(
+    derivation: Derivation,
+    found: Components,
+    elements: Elements,
+    points: list[tuple[Values, NDArray]],
+) -> Components:
+    space = derivation.space
+    # PyMC's distributions differ between components everywhere; a potential may in places only.
+    potentials = bool(derivation.model.potentials)
+    scattered = space.scattered(np.random.default_rng(20261129)) if potentials else ()
+    symmetry = find_symmetry(
+        elements, space.contains, found, points, space.corners(), derivation.elements_without_z,
+        scattered,
+    )  # fmt: skip
+    return replace(found, symmetry=symmetry)
 
 
 def _measured_on(derivation: Derivation) -> tuple[Tables, Elements]:
@@ -210,5 +226,4 @@ def _confirmed(
     z = [np.concatenate([j.argmax(axis=1) for _, j in derivation.joint_windows(t)])
          for t in (first, second)]  # fmt: skip
     points = list(zip((first, second), z, strict=True))
-    contains = derivation.space.contains
-    return replace(found, symmetry=find_symmetry(derivation.elements, contains, found, points))
+    return _with_symmetry(derivation, found, derivation.elements, points)

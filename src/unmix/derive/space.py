@@ -23,6 +23,9 @@ from unmix.derive.opened import Opened
 # Unconstrained units from the initial point at which a parameter is within a hundred-thousandth of
 # its bounds (a logistic function of 12 lacks 6e-6).
 FAR = 12.0
+# How far parameters are scattered, in units of what the initial point has, and how many points.
+REACHES = (0.1, 1.0, 3.0, 10.0, 30.0)
+SCATTERED = 100
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,18 @@ class Space:
             for name, value in self.initial.items()
         }
         return self.constrain(values)
+
+    def scattered(self, rng: np.random.Generator) -> list[dict[str, NDArray]]:
+        """Points near and far from the initial one, in units of the values there, constrained."""
+        points = []
+        for _ in range(SCATTERED):
+            values = {  # each parameter as far as it likes: the far ones outweigh what others say
+                name: value + rng.uniform(-1, 1, np.shape(value)) * far * (1 + np.abs(value))
+                for name, value in self.initial.items()
+                for far in rng.choice(REACHES, 1)
+            }
+            points.append(self.constrain(values))
+        return [point for point in points if self.contains(point)]
 
     def corners(self) -> list[dict[str, NDArray]]:
         """Points close to every lower and every upper bound of the parameters, constrained.

@@ -21,7 +21,9 @@ def find_symmetry(
     contains: Callable[[Theta], bool],
     components: Components,
     points: list[tuple[Theta, NDArray]],
-    corners: Sequence[Theta] = (),
+    corners: Sequence[Theta],
+    rest: Callable[[Theta], dict[str, NDArray]],
+    scattered: Sequence[Theta],
 ) -> tuple[tuple[int, ...], ...]:
     """Blocks of exchangeable components.
 
@@ -38,6 +40,11 @@ def find_symmetry(
     corners
         θ far out (`unmix.derive.space.Space.corners`), which a swap must not take out of the space:
         priors that are flat differ in nothing but their bounds.
+    rest
+        The terms that z does not enter: priors and potentials.
+    scattered
+        θ near and far, at which a swap must leave the sum of these unchanged: a potential may bite
+        in a part of the space only.
     """
     k = components.n_components
     block = list(range(k))
@@ -48,6 +55,8 @@ def find_symmetry(
             swap = np.arange(k)
             swap[[i, j]] = j, i
             if not all(_stays(contains, components, swap, c) for c in corners):
+                continue
+            if not all(_rest_stays(rest, components, swap, t) for t in scattered):
                 continue
             if all(_unchanged(elements, contains, components, swap, *p) for p in points):
                 block = [block[i] if b == block[j] else b for b in block]
@@ -62,6 +71,26 @@ def _stays(
         return contains(components.permute(theta, swap))
     except ValueError:  # they play different roles
         return False
+
+
+def _rest_stays(
+    rest: Callable[[Theta], dict[str, NDArray]],
+    components: Components,
+    swap: NDArray,
+    theta: Theta,
+) -> bool:
+    """Whether swapping components leaves the sum of the terms without z as it was."""
+    sums = []
+    for at in (theta, components.permute(theta, swap)):
+        terms = [np.asarray(v, dtype=float) for v in rest(at).values()]
+        with np.errstate(invalid="ignore"):
+            sums.append((sum(v.sum() for v in terms), sum(np.abs(v).sum() for v in terms)))
+    (before, size), (after, other) = sums
+    if np.isnan(before) or np.isnan(after):
+        return True  # says nothing
+    if np.isinf(before) or np.isinf(after):
+        return bool(before == after)
+    return bool(abs(before - after) <= 1e-11 * (1.0 + max(size, other)))
 
 
 def _unchanged(
