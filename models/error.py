@@ -6,6 +6,7 @@ with S_i the covariance of the errors of row i (Bovy, Hogg and Roweis 2011, Anna
 Statistics 5:1657). μ and Σ are those of the true values, free of the errors.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from unmix.by_row import by_row, named
 from unmix.errors import UnmixError
 
+from .by_name import by_name  # noqa: TID251  ruff takes siblings for the banned root name
 
-def read(error: Any, rows: NDArray, features: int) -> NDArray:
+
+def read(error: Any, rows: NDArray, features: Sequence[str]) -> NDArray:
     """Check measurement errors.
 
     Parameters
@@ -26,7 +29,7 @@ def read(error: Any, rows: NDArray, features: int) -> NDArray:
     rows
         Names of the rows.
     features
-        Their number.
+        Names of the columns.
 
     Returns
     -------
@@ -39,18 +42,17 @@ def read(error: Any, rows: NDArray, features: int) -> NDArray:
         For another shape, cells that are negative or not finite, or covariances that are none; the
         rows are named.
     """
-    given = by_row("error", error, rows)
+    given = by_row("error", by_name("error", error, columns=features), rows)
+    d = len(features)
     try:
         s = given.astype(np.float64)
     except (TypeError, ValueError):
         raise UnmixError("error holds cells that are no numbers: convert or fill them") from None
-    if s.ndim > 1 and s.shape[1:] == (1,) * (s.ndim - 1) and features == 1:
+    if s.ndim > 1 and s.shape[1:] == (1,) * (s.ndim - 1) and d == 1:
         s = np.sqrt(s[:, 0, 0]) if s.ndim == 3 else s[:, 0]
-    if s.shape[1:] not in ((), (features,), (features, features)) or (
-        s.ndim == 3 and features == 1
-    ):
+    if s.shape[1:] not in ((), (d,), (d, d)) or (s.ndim == 3 and d == 1):
         raise UnmixError(
-            f"error has shape {s.shape} for {len(rows)} rows of {features} features: give standard "
+            f"error has shape {s.shape} for {len(rows)} rows of {d} features: give standard "
             "deviations (obs,) or (obs, feature), or covariances (obs, feature, feature)"
         )
     flat = s.reshape(len(s), -1)

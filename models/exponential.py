@@ -18,7 +18,8 @@ import pymc as pm
 from unmix.counts import as_waits
 from unmix.recipe import remember
 
-from .components import component_names  # noqa: TID251  a sibling
+from .by_name import per_column  # noqa: TID251  a sibling
+from .components import component_names  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
@@ -62,7 +63,9 @@ def exponential(
     rows = as_waits(x, missing=True, constant=given)
     names = component_names(components, None if given else len(rows.values))
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
-    mean = positive("mean", typical(rows.values) if mean is None else mean)
+    mean = (
+        typical(rows.values) if mean is None else per_column("mean", mean, rows.features, above=0)
+    )
     feature = ("feature",) if rows.values.ndim == 2 else ()
     with pm.Model(coords={"component": names, "feature": rows.features}) as model:
         add_rows(model, rows.labels)

@@ -30,15 +30,15 @@ import pymc as pm
 from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.recipe import remember
-from unmix.rows import as_rows
 
 from . import error as errors  # noqa: TID251  ruff takes siblings for the banned root name
 from . import labels as marks  # noqa: TID251
 from .components import component_names, with_noise  # noqa: TID251
 from .held import Held, shared  # noqa: TID251
 from .noise import noise_box  # noqa: TID251
+from .normal_rows import normal_rows  # noqa: TID251
 from .normals import observe  # noqa: TID251
-from .parts import add_rows  # noqa: TID251
+from .parts import add_rows, positive  # noqa: TID251
 from .together import subjects  # noqa: TID251
 
 
@@ -116,26 +116,23 @@ def gaussian(
         the rows cannot carry, or an option that does not fit the rows.
     """
     given = all(v is not None for v in (centre, spread, scale))  # as for new rows of a fit
-    rows = as_rows(x, missing=True, constant=given)
+    rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
     values = rows.values
     who = None if together is None else subjects(together, rows.labels)
     n, what = (len(values), "row") if who is None else (len(who.names), "subject")
     names = component_names(components, None if given else n, what)
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
-    if not given:
-        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-        centre = (low + high) / 2 if centre is None else centre
-        spread = high - low if spread is None else spread
-        scale = np.nanstd(values, axis=0) if scale is None else scale
-    box = noise_box(values, noise)
+    box = noise_box(values, noise, rows.features)
     noise = box is not None
     every = with_noise(names) if noise else names
     known = None if labels is None else marks.read(labels, every, rows.labels)
-    s = None if error is None else errors.read(error, rows.labels, len(rows.features))
+    s = None if error is None else errors.read(error, rows.labels, rows.features)
     full = values.ndim == 2 and covariance == "full"
     alike = shared(equal, ("sigma", "corr") if full else ("sigma",))
-    held = Held(fixed, ("w", "mu", "sigma", *(["corr"] if full else [])))
+    held = Held(
+        fixed, ("w", "mu", "sigma", *(["corr"] if full else [])), rows.features, names, alike
+    )
 
     # Of one feature no variable has the dim; the name is kept for figures.
     coords: dict[str, Any] = {"component": every, "feature": rows.features}
@@ -147,13 +144,14 @@ def gaussian(
     per_obs = "obs" if who is None else "subject"
     feature = ("feature",) if values.ndim == 2 else ()
     of_sigma = feature if "sigma" in alike else (each, *feature)
-    alpha = [concentration] * len(every)
+    alpha = [positive("concentration", concentration)] * len(every)
+    eta = positive("correlation", correlation)
 
     with pm.Model(coords=coords) as model:
         add_rows(model, rows.labels)
         w = held("w", ("component",), lambda d: pm.Dirichlet("w", alpha, dims=d))
-        mu = held("mu", (each, *feature), lambda d: pm.Normal("mu", centre, spread, dims=d))
-        sigma = held("sigma", of_sigma, lambda d: pm.Gamma("sigma", 2, 2 / scale, dims=d))
+        mu = held("mu", (each, *feature), lambda d: pm.Normal("mu", own.centre, own.spread, dims=d))
+        sigma = held("sigma", of_sigma, lambda d: pm.Gamma("sigma", 2, 2 / own.scale, dims=d))
         if known is None:
             z = pm.Categorical("z", w, dims=per_obs)
         else:
@@ -168,7 +166,7 @@ def gaussian(
                 "corr",
                 stack,
                 d,
-                lambda n: pm.LKJCorr("corr", n=d, eta=correlation, shape=(*n, d, d)),
+                lambda n: pm.LKJCorr("corr", n=d, eta=eta, shape=(*n, d, d)),
             )
         else:
             corr = None
@@ -180,9 +178,9 @@ def gaussian(
         "noise": False if box is None else [np.asarray(corner).tolist() for corner in box],
         "fixed": held.plain(),
         "concentration": concentration,
-        "centre": centre,
-        "spread": spread,
-        "scale": scale,
+        "centre": own.centre,
+        "spread": own.spread,
+        "scale": own.scale,
         "correlation": correlation,
     }
     ids = None if who is None else who.names[who.of_row]

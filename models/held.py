@@ -17,6 +17,8 @@ from unmix.arguments import numbers, said
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
 
+from .by_name import by_name  # noqa: TID251  ruff takes siblings for the banned root name
+
 # From the dims of a parameter to the parameter with its prior.
 Declare = Callable[[tuple[str, ...]], Any]
 
@@ -30,6 +32,10 @@ class Held:
         By name; NaN where a component is left free.
     names
         The parameters that the model has.
+    features, components
+        Names of the columns and of the components, by which Series and frames are read.
+    alike
+        Parameters that all components share.
 
     Raises
     ------
@@ -37,7 +43,14 @@ class Held:
         For something else than a dict, or a name that the model does not have.
     """
 
-    def __init__(self, fixed: Mapping[str, Any] | None, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        fixed: Mapping[str, Any] | None,
+        names: Sequence[str],
+        features: Sequence[str],
+        components: Sequence[Any],
+        alike: Sequence[str] = (),
+    ) -> None:
         if fixed is not None and not isinstance(fixed, Mapping):
             raise UnmixError(f"fixed is {said(fixed)}: give a dict of values by parameter name")
         self.values: dict[str, NDArray] = {}
@@ -46,7 +59,10 @@ class Held:
                 raise UnmixError(
                     f"fixed names {printable(name)}, and the model has {listed(list(names))}"
                 )
-            self.values[name] = numbers(f"fixed[{name!r}]", value, "numbers").astype(float)
+            called = f"fixed[{name!r}]"
+            index = features if name in alike else components
+            value = by_name(called, value, index=index, columns=features)
+            self.values[name] = numbers(called, value, "numbers").astype(float)
 
     def __call__(self, name: str, dims: tuple[str, ...], declare: Declare) -> Any:
         """A parameter: the constant that it is held at, or what ``declare`` makes of it.

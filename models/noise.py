@@ -6,6 +6,7 @@ with V the volume of the box that the data span (Banfield and Raftery 1993, Biom
 other components are normals.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from unmix.arguments import said
 from unmix.errors import UnmixError
+
+from .by_name import by_name  # noqa: TID251  ruff takes siblings for the banned root name
 
 
 def normal_or_noise(
@@ -113,7 +116,9 @@ def vector_or_noise(
     )  # fmt: skip
 
 
-def noise_box(x: NDArray, noise: Any) -> tuple[NDArray, NDArray] | None:
+def noise_box(
+    x: NDArray, noise: Any, features: Sequence[str] = ()
+) -> tuple[NDArray, NDArray] | None:
     """Corners of the box of noise, (feature,) each; None where there is no noise.
 
     Parameters
@@ -122,6 +127,8 @@ def noise_box(x: NDArray, noise: Any) -> tuple[NDArray, NDArray] | None:
         Rows, NaN where a cell is missing.
     noise
         Whether there is noise over the box that the rows span; or the corners.
+    features
+        Names of the columns, by which corners that are Series are read.
 
     Raises
     ------
@@ -131,7 +138,10 @@ def noise_box(x: NDArray, noise: Any) -> tuple[NDArray, NDArray] | None:
     if isinstance(noise, bool | np.bool_):
         return (np.nanmin(x, axis=0), np.nanmax(x, axis=0)) if noise else None
     try:
-        low, high = (np.asarray(corner, dtype=np.float64) for corner in noise)
+        low, high = (
+            np.asarray(by_name("noise", corner, index=features or None), dtype=np.float64)
+            for corner in noise
+        )
     except (TypeError, ValueError):
         low = high = np.zeros(())
     if low.shape != x.shape[1:] or high.shape != x.shape[1:] or not np.all(low < high):

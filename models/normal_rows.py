@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from unmix.arguments import one_of
 from unmix.rows import Rows, as_rows
 
-from .normals import observe as observe_normals  # noqa: TID251  ruff takes it for the root name
+from .by_name import per_column  # noqa: TID251  ruff takes siblings for the banned root name
+from .normals import observe as observe_normals  # noqa: TID251
+from .parts import positive  # noqa: TID251
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
     own = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values, axis=0)}
     # One row alone has no scale; any will do, as its priors are of no use.
     own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
-    chosen = {name: own[name] if given.get(name) is None else given[name] for name in own}
+    chosen = {
+        name: per_column(name, given[name], rows.features, above=-np.inf if name == "centre" else 0)
+        if given.get(name) is not None
+        else own[name]
+        for name in own
+    }
     return rows, Measure(**chosen)
 
 
@@ -94,5 +101,6 @@ def observe(
     k, corr = len(pm.modelcontext(None).coords["component"]), None
     if values.ndim == 2 and covariance == "full":
         d = values.shape[1]
-        corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(k, d, d))
+        eta = positive("correlation", correlation)
+        corr = pm.LKJCorr("corr", n=d, eta=eta, shape=(k, d, d))
     observe_normals(values, z, mu, sigma, corr, normals=k)

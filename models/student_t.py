@@ -27,7 +27,8 @@ from unmix.errors import UnmixError
 from unmix.recipe import remember
 from unmix.rows import as_rows
 
-from .components import component_names  # noqa: TID251  a sibling
+from .by_name import per_column  # noqa: TID251  a sibling
+from .components import component_names  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
@@ -95,9 +96,13 @@ def student_t(
     concentration = positive("concentration", concentration)
     if not given:
         low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    centre = (low + high) / 2 if centre is None else centre
-    spread = positive("spread", high - low if spread is None else spread)
-    scale = positive("scale", np.nanstd(values, axis=0) if scale is None else scale)
+    columns = rows.features
+    centre = (low + high) / 2 if centre is None else per_column("centre", centre, columns)
+    spread = high - low if spread is None else per_column("spread", spread, columns, above=0)
+    scale = (
+        np.nanstd(values, axis=0) if scale is None else per_column("scale", scale, columns, above=0)
+    )
+    correlation = positive("correlation", correlation)
     if np.shape(nu) != (2,):
         raise UnmixError(f"nu is {said(nu)}: give the shape and the rate of its Gamma prior")
     shape, rate = positive("nu", nu)

@@ -61,7 +61,7 @@ def _in_order(name: str, values: pd.Series | pd.DataFrame, rows: NDArray) -> NDA
     if numbered and not pd.Index(rows).isin(index).all():
         return values.to_numpy()  # only counted, and the rows have other names
     if not index.is_unique or not np.array_equal(np.sort(rows), np.sort(index.to_numpy())):
-        if np.array_equal(rows, np.arange(len(rows))):
+        if np.array_equal(rows, np.arange(len(rows))) and not index.isin(rows).any():
             return values.to_numpy()  # the rows have no names of their own
         missing = pd.Index(rows).difference(index)
         which = printable(missing[0]) if len(missing) else "several rows"

@@ -21,6 +21,7 @@ from unmix.assign.label_free import occupied, of_responsibilities, order_statist
 from unmix.assign.moments import mixture_moments
 from unmix.assign.relabel.applying import GROUP
 from unmix.assign.relabel.arrays import with_dims
+from unmix.assign.relabel.foreign import not_moved
 from unmix.assign.relabel.layout import Layout, named_axes
 from unmix.assign.relabel.relabelling import Relabelling
 from unmix.assign.relabel.source import model_layout
@@ -158,24 +159,10 @@ def _summarise(
         smallest = float(free["share_(1)"].mean())
         flags += few_rows(derivation, stack_theta(derivation, fit), matched, smallest)
     if derivation is None:
-        flags += _not_moved(raw, labelled, layout.components.n_components)
+        flags += not_moved(raw, labelled, layout.components.n_components)
     flags += doubts(fit, table, label_free, raw.sizes.get("chain", 1), relabelling)
     flags = list(dict.fromkeys(flags))  # a relabelling says of its draws what is said here
     return Summary(table, label_free, diagnostics, tuple(flags), identified, relabelling, fit)
-
-
-def _not_moved(raw: xr.Dataset, moved: list[str], k: int) -> list[str]:
-    """Variables that may have components, and stay under their raw labels in another's trace."""
-    left = [
-        str(n) for n, v in raw.data_vars.items()
-        if n not in moved and k in [v.sizes[d] for d in v.dims if d not in ("chain", "draw")]
-    ]  # fmt: skip
-    if not left:
-        return []
-    return [
-        f"{', '.join(left)} stay under raw labels, as axes names no component dim of theirs, "
-        f"though they have a dim of length {k}: name it if it counts components"
-    ]
 
 
 def _label_free(

@@ -126,6 +126,13 @@ def rows_of(derivation: "Derivation", new: Mapping[str, NDArray]) -> tuple[int, 
     for name, value in new.items():
         kept = {**shared, **observed}[name]
         as_new_data(value, name, kept.type.dtype, kept.type.ndim)
+        if name in observed:
+            columns = np.shape(derivation.data[observed[name]].data)[1:]
+            if np.shape(value)[1:] != columns:
+                raise UnmixError(
+                    f"new data {name!r} have {np.shape(value)[-1]} columns and the model has "
+                    f"{columns[-1]}: give these"
+                )
     lengths = {}
     for name in opened.assignment_terms:
         if name in observed and name in new:

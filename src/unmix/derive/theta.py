@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from pymc.distributions.transforms import CholeskyCorrTransform, LogTransform
 
 from unmix.arguments import rectangular
 from unmix.derive.derivation import Derivation
 from unmix.errors import UnmixError
 
 SAMPLE_DIMS = ("chain", "draw", "sample")  # what draws are counted along, outermost first
+# Rows of a Cholesky factor may be off length one by what float32 on disk leaves.
+FACTOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
             raise UnmixError(
                 f"parameter {name!r} is not finite{' at ' + at if at else ''}: remove these draws"
             )
+        _require_possible(derivation, name, values)
         arrays[name] = values.reshape((-1, *derivation.shapes[name]))
     dims = dims or ()
     coords = {d: np.asarray(dataset[d].values) for d in dims if d in dataset.coords}
@@ -149,6 +153,25 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
         sample = [d for d in ("chain", "draw") if d in dataset.dims]
         dims, shape = tuple(sample), tuple(dataset.sizes[d] for d in sample)
     return Stack(arrays, dims, tuple(shape), coords)
+
+
+def _require_possible(derivation: Derivation, name: str, values: NDArray) -> None:
+    """Refuse what a positive parameter, or a Cholesky factor of correlations, cannot be."""
+    transform = derivation.model.rvs_to_transforms.get(derivation.model[name])
+    if isinstance(transform, LogTransform) and (values < 0).any():
+        raise UnmixError(
+            f"parameter {name!r} is {values.min():g} in the fit and positive in the model: is this "
+            "a fit of another model?"
+        )
+    if isinstance(transform, CholeskyCorrTransform):
+        above = values[..., *np.triu_indices(values.shape[-1], 1)]
+        length = np.square(values).sum(axis=-1)
+        if np.abs(above).max(initial=0.0) > FACTOR or np.abs(length - 1).max() > FACTOR:
+            raise UnmixError(
+                f"parameter {name!r} holds Cholesky factors of correlation matrices in the model, "
+                "and what the fit has under that name is none: of correlation matrices give "
+                "np.linalg.cholesky(…)"
+            )
 
 
 def _by_name(

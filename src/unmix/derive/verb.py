@@ -8,10 +8,12 @@ import pymc as pm
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from unmix.arguments import said
 from unmix.derive import bayes
 from unmix.derive.derivation import Derivation
 from unmix.derive.deriving import derive
 from unmix.derive.theta import Stack, stack_theta
+from unmix.errors import UnmixError
 
 
 def bayes_rule(
@@ -57,7 +59,7 @@ def bayes_rule(
     if new is not None:
         derivation = derivation.on(new)
     stack = stack_theta(derivation, theta)
-    rows = np.arange(derivation.n_obs) if obs is None else np.atleast_1d(np.asarray(obs))
+    rows = _positions(obs, derivation.n_obs)
     parts = []
     for block in derivation.blocks(len(stack)):
         log_prior, log_likelihood = derivation.log_terms(stack[block])
@@ -83,3 +85,13 @@ def _label(derivation: Derivation, terms: bayes.Terms, stack: Stack, rows: NDArr
             "component": derivation.component_labels,
         },
     )
+
+
+def _positions(obs: ArrayLike | None, n: int) -> NDArray:
+    """Rows that are asked for, or all."""
+    if obs is None:
+        return np.arange(n)
+    rows = np.atleast_1d(np.asarray(obs))
+    if rows.dtype.kind not in "iu" or rows.ndim != 1 or not ((rows >= 0) & (rows < n)).all():
+        raise UnmixError(f"obs is {said(obs)}: give positions of rows, whole numbers 0 to {n - 1}")
+    return rows

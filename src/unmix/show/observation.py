@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from unmix.arguments import said
 from unmix.derive import Derivation
 from unmix.derive.present import rows_shown
 from unmix.errors import UnmixError
@@ -43,6 +44,8 @@ def find_row(derivation: Derivation, obs: Any, *, new: bool = False) -> tuple[in
     if labels.dtype.kind == "O":  # a label may be anything, an array too
         found = np.flatnonzero([bool(np.all(label == obs)) for label in labels])
     else:
+        if np.ndim(obs):
+            raise UnmixError(f"obs is {said(obs)}: one observation is explained at a time, name it")
         found = np.flatnonzero(np.broadcast_to(labels == obs, labels.shape))
     if not len(found):
         found = np.flatnonzero(labels.astype(str) == str(obs))

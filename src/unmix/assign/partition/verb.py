@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+import pandas as pd
 import pymc as pm
 import xarray as xr
 from numpy.typing import NDArray
@@ -258,7 +259,14 @@ def _evidence(
 def _labels(given: Any, n: int) -> NDArray:
     """Names of the rows of a similarity matrix."""
     if isinstance(given, xr.DataArray) and given.dims[0] in given.coords:
-        return given[given.dims[0]].values
+        return np.asarray(given[given.dims[0]].values)
+    if isinstance(given, pd.DataFrame) and not isinstance(given.index, pd.RangeIndex):
+        if not given.index.equals(given.columns):
+            raise UnmixError(
+                "rows and columns of the similarity matrix are named differently, or in another "
+                "order: give the same names in one order"
+            )
+        return given.index.to_numpy()
     return np.arange(n)
 
 

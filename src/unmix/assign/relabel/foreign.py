@@ -5,7 +5,7 @@ parameters but one, would make another posterior. What the user names is checked
 left as it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,8 @@ def from_trace(
     n_obs = held.shape[1] if held is not None else 0
     if blocks is not None and not n_obs:
         n_obs = next(iter(blocks()))[1].shape[1]
+    given = [n for n in (z, responsibility) if isinstance(n, str)]
+    others = dataset.drop_vars(given, errors="ignore")
     source = Source(
         layout, lead, coords, theta,
         np.arange(components.n_components) if labels is None else np.asarray(labels), n_obs,
@@ -69,9 +71,26 @@ def from_trace(
         likeliest=lambda: likeliest_of_trace(fit, lead),
         of_draw=lambda _: _or_refuse(None, "a model", "the model"),
         fingerprint=str(getattr(fit, "attrs", {}).get("fingerprint", "")),
+        notes=tuple(
+            not_moved(others, (*layout.moved, *layout.computed), components.n_components)
+        ),
     )  # fmt: skip
     _require_finite(source)
     return source
+
+
+def not_moved(dataset: xr.Dataset, moved: Collection[str], k: int) -> list[str]:
+    """A sentence on variables that may have components, and stay under their raw labels."""
+    left = [
+        str(n) for n, v in dataset.data_vars.items()
+        if n not in moved and k in [v.sizes[d] for d in v.dims if d not in SAMPLE_DIMS]
+    ]  # fmt: skip
+    if not left:
+        return []
+    return [
+        f"{', '.join(left)} stay under raw labels, as axes names no component dim of theirs, "
+        f"though they have a dim of length {k}: name it if it counts components"
+    ]
 
 
 def lead_of(dataset: xr.Dataset, layout: Layout) -> dict[str, int]:

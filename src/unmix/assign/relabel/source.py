@@ -62,6 +62,8 @@ class Source:
         Permutations that the fit holds already, (sample, component); None where it holds none.
     fingerprint
         The fit's own; empty where it has none.
+    notes
+        What a reader of the result must know of how the fit was read.
     told_by
         The parameters by which heaps are told apart, where others are computed from them.
     """
@@ -80,6 +82,7 @@ class Source:
     at: Callable[[Any], NDArray[np.float64]] | None = None
     stored: NDArray[np.int64] | None = None
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
     told_by: Components | None = None
 
     @property

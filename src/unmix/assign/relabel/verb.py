@@ -231,11 +231,8 @@ def _result(
 def _notes(source: Source) -> tuple[str, ...]:
     chains = source.lead.get("chain", 1)
     names = source.coords.get("chain", np.arange(chains))
-    notes = list(
-        never_move(
-            [by_chain(v, source.lead.items()) for v in source.theta.values()], names.tolist()
-        )
-    )
+    moving = [by_chain(v, source.lead.items()) for v in source.theta.values()]
+    notes = [*never_move(moving, names.tolist()), *source.notes]
     if chains < 2:
         notes.append(
             "one chain only: whether chains agree, R-hat, cannot be known; sample two or more"
