@@ -33,12 +33,12 @@ class Measure:
     spread
         Length of that range.
     scale
-        Standard deviation of the data.
+        Standard deviation of the data; None where all that a story asks for was given.
     """
 
     centre: Any
     spread: Any
-    scale: Any
+    scale: Any = None
 
 
 def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
@@ -51,16 +51,17 @@ def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
     """
     rows = as_rows(x, missing=True, constant=all(v is not None for v in given.values()))
     values = rows.values
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
-    own = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values, axis=0)}
-    # One row alone has no scale; any will do, as its priors are of no use.
-    own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
     chosen = {
-        name: per_column(name, given[name], rows.features, above=-np.inf if name == "centre" else 0)
-        if given.get(name) is not None
-        else own[name]
-        for name in own
+        name: per_column(name, value, rows.features, above=-np.inf if name == "centre" else 0)
+        for name, value in given.items()
+        if value is not None
     }
+    if len(chosen) < len(given):  # else columns may have no cell at all
+        low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+        own = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values, axis=0)}
+        # One row alone has no scale; any will do, as its priors are of no use.
+        own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
+        chosen = own | chosen
     return rows, Measure(**chosen)
 
 

@@ -234,9 +234,8 @@ def test_the_verb_gives_the_permutations_of_label_switching(toy, name, method, o
     assert toy.pivots[0] == toy.pivot == 150 + 59
     if method == "data":
         options = {"data": toy.x}
-    more = {"responsibility": "p"} if method == "stephens" else {}
     found = unmix.relabel(
-        None, foreign(toy), method=method, axes=TOY_AXES, z="z", **options, **more
+        None, foreign(toy), method=method, axes=TOY_AXES, z="z", responsibility="p", **options
     )
     assert found.permutation.dims == ("chain", "draw", "component")
     assert assignment.most_common_renaming(of_r(name), found.flat_permutation())[1] == 1.0
@@ -253,9 +252,9 @@ def test_iterative_methods_end_no_higher_than_label_switching(toy):
     theirs_1 = rows_off(r1, np.argmax(ecr.frequencies(toy.z, r1), axis=1))
     theirs_2 = rows_off(r2, np.argmax(mean_responsibility(toy.blocks, r2), axis=1))
     trace = foreign(toy)
-    given = {"axes": TOY_AXES, "z": "z"}
+    given = {"axes": TOY_AXES, "z": "z", "responsibility": "p"}
     one = unmix.relabel(None, trace, method="ecr-iterative-1", **given)
-    two = unmix.relabel(None, trace, method="ecr-iterative-2", responsibility="p", **given)
+    two = unmix.relabel(None, trace, method="ecr-iterative-2", **given)
     best = unmix.relabel(None, trace, method="stephens", responsibility="p", axes=TOY_AXES)
     assert float(one.cost_after.sum()) <= theirs_1
     assert float(two.cost_after.sum()) <= theirs_2

@@ -130,7 +130,7 @@ def test_weights_are_weights(theta, words):
 
 
 def test_a_negative_scale_is_one_sentence():
-    with pytest.raises(unmix.UnmixError, match="breaks a constraint"):
+    with pytest.raises(unmix.UnmixError, match="'sigma' is -1 in the fit and positive"):
         unmix.bayes_rule(built("normal"), {**THETA, "sigma": [1.0, -1.0]})
 
 
