@@ -61,7 +61,7 @@ def normal_rows(x: Any, **given: Any) -> tuple[Rows, Measure]:
         own = {"centre": (low + high) / 2, "spread": high - low, "scale": np.nanstd(values, axis=0)}
         # One row alone has no scale; any will do, as its priors are of no use.
         own = {k: np.where(v > 0, v, 1.0)[()] if k != "centre" else v for k, v in own.items()}
-        chosen = own | chosen
+        chosen = {**own, **chosen}
     return rows, Measure(**chosen)
 
 

@@ -24,7 +24,7 @@ def simulated(sizes, w, rng):
 def log_predictive(model, new):
     """log p(x_new | x) of each new row: the mean over draws of its marginal density."""
     post, _ = sample(model, draws=500, tune=500, chains=2, cores=1, rng=20265)
-    log_marginal = unmix.bayes_rule(model, post, new)["log_marginal"]
+    log_marginal = unmix.bayes_rule(model, post, new=new)["log_marginal"]
     log_marginal = log_marginal.transpose("chain", "draw", "obs").to_numpy().reshape(1000, -1)
     return np.logaddexp.reduce(log_marginal, axis=0) - np.log(1000)
 

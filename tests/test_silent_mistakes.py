@@ -1,5 +1,7 @@
 """Ways to a wrong number that nothing used to notice: each is now refused, or answered rightly."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -8,6 +10,7 @@ import xarray as xr
 from registry import built
 
 import unmix
+from unmix.check.compare_words import in_sentences
 
 X = np.concatenate([np.linspace(-3, -1, 6), np.linspace(1, 3, 6)])
 THETA = {"w": [0.4, 0.6], "mu": [-2.0, 2.0]}
@@ -414,3 +417,45 @@ def test_single_precision_says_where_it_is_too_coarse():
     model = unmix.models.gaussian(np.c_[a, a + 1e-5 * rng.normal(size=200)], 1)
     with pytest.warns(unmix.UnmixWarning, match="rounds column 1 of 'x' to within"):
         unmix.em(model, storage="float32", starts=1, rng=1, progress=False)
+
+
+# -- EM and MCMC on different modes ----
+
+
+def said_of(plug_in, averaged):
+    cells, n = ("obs", "component"), len(plug_in)
+    first, second = np.argmax(plug_in, axis=1), np.argmax(averaged, axis=1)
+    zero = ("obs", np.zeros(n))
+    rows = xr.Dataset({
+        "plug_in": (cells, plug_in), "averaged": (cells, averaged),
+        "changed": ("obs", first != second), "difference": zero, "over_confident": zero,
+        "overlap": zero, "parameter_uncertainty": zero,
+    }, coords={"obs": range(n)})  # fmt: skip
+    averaged = xr.Dataset(attrs={"identified": 1})
+    inside = pd.DataFrame({"em_inside": [True]})
+    return " ".join(in_sentences(rows, inside, averaged, {"EM": 1.0}, ""))
+
+
+def test_different_modes_are_not_taken_for_uncertainty():
+    sure, unsure = [0.99, 0.01], [0.6, 0.4]
+    assert "1 of 3 rows are surely of one component under EM and surely of another" in said_of(
+        np.array([sure, sure, unsure]), np.array([sure[::-1], unsure[::-1], unsure[::-1]])
+    )
+    assert "surely" not in said_of(np.array([sure, sure]), np.array([unsure[::-1], sure]))
+
+
+def test_why_there_is_no_posterior_mode(monkeypatch):
+    model = unmix.models.gaussian(X, 2)
+    em = unmix.em(model, starts=2, rng=1, progress=False)
+    shift = xr.DataArray(0.01 * np.arange(4), dims="draw")
+    post = xr.Dataset({"w": em.theta["w"] + 0 * shift, "mu": em.theta["mu"] + shift,
+                       "sigma": em.theta["sigma"] + shift}).expand_dims(chain=1)  # fmt: skip
+
+    def refuse(*_, **options):
+        raise unmix.UnmixError("a hyper-scale is free")
+
+    assert "posterior mode" in unmix.compare(model, em, post).seconds
+    monkeypatch.setattr(sys.modules["unmix.check.compare"], "em", refuse)
+    compared = unmix.compare(model, em, post)
+    assert "posterior mode" not in compared.seconds
+    assert "No posterior mode: a hyper-scale is free." in compared.text

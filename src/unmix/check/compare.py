@@ -19,6 +19,7 @@ from unmix.arguments import share
 from unmix.assign.alignment import align
 from unmix.assign.matching import match
 from unmix.assign.responsibilities import responsibilities
+from unmix.check.compare_words import in_sentences
 from unmix.derive import Derivation, bayes, derive
 from unmix.derive.correlations import called, is_factor, of_factor, pairs_of
 from unmix.derive.theta import SAMPLE_DIMS, stack_theta
@@ -26,9 +27,6 @@ from unmix.errors import UnmixError
 from unmix.infer.em import em
 from unmix.infer.em_result import EMResult
 from unmix.infer.objective import make_objective
-
-# Responsibilities beyond this on both sides leave overlap and parameter uncertainty no say.
-SURE = 0.95
 
 
 @dataclass(frozen=True)
@@ -121,9 +119,10 @@ def compare(
     rows = _rows(derivation, plug_in, averaged)
     identified = bool(averaged.attrs["identified"])
     found: dict[str, float] = {}
-    mode_theta = None
+    mode_theta, without = None, ""
     if mode:
-        mode_theta, found["posterior mode"] = _mode(derivation, em_result)
+        mode_theta, took, without = _mode(derivation, em_result)
+        found = {} if without else {"posterior mode": took}
     parameters = _parameters(
         derivation, em_result, order, mode_theta, averaged, fit, interval, identified
     )
@@ -132,25 +131,30 @@ def compare(
     if "seconds" in attrs:
         seconds[f"MCMC ({attrs['method']})"] = float(attrs["seconds"])
     return Comparison(
-        parameters, rows, seconds, _text(rows, parameters, averaged, seconds), identified
+        parameters,
+        rows,
+        seconds,
+        in_sentences(rows, parameters, averaged, seconds, without),
+        identified,
     )
 
 
-def _mode(derivation: Derivation, em_result: EMResult) -> tuple[dict[str, NDArray] | None, float]:
-    """θ at the posterior mode next to an EM result, None where there is none; seconds taken."""
+def _mode(
+    derivation: Derivation, em_result: EMResult
+) -> tuple[dict[str, NDArray] | None, float, str]:
+    """θ at the posterior mode next to an EM result, seconds taken; or why there is none."""
     begun = time.perf_counter()
     try:
         found = em(
             derivation.model, kind="posterior", start=em_result,
             progress=False,
         )  # fmt: skip
-    except UnmixError:
-        return None, time.perf_counter() - begun
+    except UnmixError as error:
+        return None, time.perf_counter() - begun, str(error)
     if not found.converged:
-        return None, found.seconds
-    return stack_theta(derivation, found, tuple(map(str, found.theta.data_vars))).values, (
-        found.seconds
-    )
+        return None, found.seconds, f"EM towards it is {found.status.name}"
+    names = tuple(map(str, found.theta.data_vars))
+    return stack_theta(derivation, found, names).values, found.seconds, ""
 
 
 def _rows(derivation: Derivation, plug_in: NDArray, averaged: xr.Dataset) -> xr.Dataset:
@@ -258,44 +262,3 @@ def _features(derivation: Derivation, d: int) -> list[Any]:
     """The model's names of so many features, else positions."""
     known = derivation.model.coords.get("feature")
     return list(known) if known is not None and len(known) == d else list(range(d))
-
-
-def _text(
-    rows: xr.Dataset, parameters: pd.DataFrame, averaged: xr.Dataset, seconds: dict[str, float]
-) -> tuple[str, ...]:
-    """What the comparison comes to, one sentence a fact."""
-    n = rows.sizes["obs"]
-    changed = int(rows["changed"].sum())
-    overlap = float(rows["overlap"].mean())
-    uncertainty = float(rows["parameter_uncertainty"].mean())
-    total = overlap + uncertainty
-    worst = int(np.argmax(rows["difference"].values))
-    sentences = []
-    if averaged.attrs["identified"]:
-        inside = parameters["em_inside"].dropna()
-        sentences.append(
-            f"{int(inside.astype(bool).sum())} of {len(inside)} maximum-likelihood estimates lie "
-            "in the posterior's interval."
-        )
-    else:
-        sentences.append(f"Components are {averaged.attrs['alignment']}.")
-    sentences += [
-        f"{changed} of {n} rows change their most likely component; the largest change of a "
-        f"responsibility is {float(rows['difference'].max()):.3f}, at row "
-        f"{rows['obs'].values[worst]}.",
-        f"{int((rows['over_confident'] > 0.01).sum())} rows are surer by more than 0.01 nats "
-        "under EM than over the posterior.",
-        f"Mean entropy of an assignment {total:.4f} nats: {overlap:.4f} from overlap of the "
-        f"components, {uncertainty:.4f} from uncertain parameters.",
-        "Time: " + ", ".join(f"{what} {s:.1f} s" for what, s in seconds.items()) + ".",
-    ]
-    sure = (rows["plug_in"].max("component") > SURE) & (rows["averaged"].max("component") > SURE)
-    apart = int((rows["changed"] & sure).sum())
-    if apart:
-        sentences.insert(
-            -1,
-            f"{apart} of {n} rows are surely of one component under EM and surely of another under "
-            "MCMC: the two sit on different modes; compare their log-likelihoods, and sample with "
-            "em= or from other seeds.",
-        )
-    return tuple(sentences)

@@ -35,7 +35,7 @@ from unmix.infer.whiten import MOST_DIMENSIONS, Whitening, find_whitening
 # Optima whose log-likelihood is further than this below the best are no start for a chain.
 WITHIN = 10.0
 NOISE = 0.1
-COMPILING = "compiling the sampler with Numba: a minute or two, once per model"
+COMPILING = "compiling the sampler with Numba: a minute or two, anew in each process"
 
 Theta = dict[str, NDArray]
 

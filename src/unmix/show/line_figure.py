@@ -12,7 +12,7 @@ from unmix.show import colours
 from unmix.show.canvas import blank, say, tidy
 from unmix.show.density import Densities, averaged_words, try_densities
 from unmix.show.limits import far_rows, limits, placed, to_draw, view, words
-from unmix.show.rows_drawn import HOW_ROWS, draw_rows
+from unmix.show.rows_drawn import HOW_ROWS, NO_DENSITIES, draw_rows, handles
 
 Array = NDArray[np.float64]
 
@@ -49,10 +49,16 @@ def line_figure(
             " Above, each p(z = k) p(x | z = k) and their sum; below, p(z = k | x)"
             f"{averaged_words(found, bands=True)}."
         )
+    else:
+        more += NO_DENSITIES
     top.set_ylabel("share" if counts else "density")
     top.set_ylim(bottom=0)
-    say(top, f"{feature}: data and fitted components", f"{more}\n{warning}")
-    top.legend(frameon=False, fontsize=10)
+    what = "data and fitted components" if found else "rows by their component"
+    say(top, f"{feature}: {what}", f"{more}\n{warning}")
+    own = top.get_legend_handles_labels()[0]
+    top.legend(
+        handles=own if found else [*own, *handles(labels, lines=False)], frameon=False, fontsize=10
+    )
     tidy(top)
     _strip(strip, x, r, far)
     panels[-1].set_xlabel(feature)

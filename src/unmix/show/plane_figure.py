@@ -12,7 +12,7 @@ from unmix.show import colours
 from unmix.show.canvas import blank, say, tidy
 from unmix.show.density import averaged_words, try_densities
 from unmix.show.limits import MOST_FAR, far_rows, placed, to_draw, view, words
-from unmix.show.rows_drawn import HOW_ROWS, draw_rows, emptiest_corner, handles
+from unmix.show.rows_drawn import HOW_ROWS, NO_DENSITIES, draw_rows, emptiest_corner, handles
 
 Array = NDArray[np.float64]
 
@@ -60,9 +60,12 @@ def plane_figure(
         )
         if found.each is not None:
             more += f" Thin: the outer one at each of {len(found.each)} draws."
+    else:
+        more += NO_DENSITIES
     axes.set_xlabel(features[0])
     axes.set_ylabel(features[1])
-    title = f"{features[1]} and {features[0]}: data and fitted components"
+    what = "data and fitted components" if found else "rows by their component"
+    title = f"{features[1]} and {features[0]}: {what}"
     say(axes, title, f"{more}\n{warning}", columns=92)
     axes.legend(
         handles=handles(labels, lines=found is not None), fontsize=10, framealpha=0.8,

@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 Corner = Literal["upper left", "upper right", "lower right", "lower left"]
 
 MOST_POINTS = 5000  # beyond, markers hide each other
+NO_DENSITIES = " No densities: a row's depends on more than its value (groups, covariates)."
 HOW_ROWS = "Rows are shaded by responsibility; their marker is the most likely component."
 
 

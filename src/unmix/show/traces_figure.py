@@ -44,11 +44,10 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
     if "posterior" not in getattr(post, "children", ()):
         raise UnmixError("traces need a DataTree with a group 'posterior', as unmix.sample gives")
     posterior = post["posterior"].to_dataset()
-    elements = _elements(
-        with_correlations(posterior) if var_names is None else posterior, var_names
-    )
-    if not elements:
+    every = _elements(with_correlations(posterior) if var_names is None else posterior, var_names)
+    if not every:
         raise UnmixError("the posterior holds no parameter that moves: name others in var_names")
+    elements = dict(list(every.items())[:MOST_ROWS])
     groups = {"posterior": xr.Dataset(elements)}
     if "sample_stats" in post.children:  # its divergences are marked
         groups["sample_stats"] = post["sample_stats"].to_dataset()
@@ -72,7 +71,8 @@ def traces(post: xr.DataTree, *, var_names: list[str] | None = None) -> Figure:
         if at < len(rows) - 1:
             trace.tick_params(labelbottom=False)  # draws are counted below the last row
     rows[0][0].set_title("distribution of each chain's draws", fontsize=10, loc="left")
-    rows[0][1].set_title("in the order drawn", fontsize=10, loc="left")
+    left_out = f"; the first {MOST_ROWS} of {len(every)} numbers" if len(every) > MOST_ROWS else ""
+    rows[0][1].set_title(f"in the order drawn{left_out}", fontsize=10, loc="left")
     rows[-1][1].set_xlabel("draw", fontsize=9)
     return figure
 
@@ -88,7 +88,7 @@ def _elements(posterior: xr.Dataset, var_names: list[str] | None) -> dict[str, x
         for at in np.ndindex(*(values.sizes[d] for d in own)):
             one = values.isel(dict(zip(own, at, strict=True)))
             labels = [plain(values[d].values[i]) for d, i in zip(own, at, strict=True)]
-            if len(elements) < MOST_ROWS and float(np.ptp(one.to_numpy())) > 0:
+            if float(np.ptp(one.to_numpy())) > 0:
                 key = f"{plain(name)}[{', '.join(labels)}]" if labels else plain(name)
                 # xarray keeps the stroke for paths of groups; a sign that looks the same stands in.
                 elements[key.replace("/", "\N{DIVISION SLASH}")] = one.reset_coords(drop=True)
