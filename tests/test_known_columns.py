@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 import unmix
 from unmix import analysis, io
 from unmix.cli import app
-from unmix.known_columns import fixed_values, known
+from unmix.errors import UnmixError
+from unmix.known_columns import _weights, fixed_values, known
 from unmix.plan import Plan
 from unmix.read_table import read_table
 
@@ -115,3 +116,10 @@ def test_noise_is_for_models_that_have_it(file, monkeypatch):
     assert done.exit_code == 2
     said = "unmix: --noise is for --model 'gaussian' and the model is 'student_t': leave it out\n"
     assert done.stderr == said
+
+
+@pytest.mark.parametrize("cell", ["-1", "x", "", "nan"])
+def test_what_is_no_weight_is_said_by_its_column_and_row(cell):
+    with pytest.raises(UnmixError, match=f"holds {cell!r} in row 2, which is no weight"):
+        _weights(np.array(["1", cell, "2"]), "n")
+    np.testing.assert_array_equal(_weights(np.array(["1", "0", "2.5"]), "n"), [1, 0, 2.5])

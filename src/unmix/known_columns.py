@@ -149,18 +149,16 @@ def _without(x: "pd.DataFrame", column: str) -> "pd.DataFrame":
 
 def _weights(cells: "NDArray", column: str) -> "NDArray":
     """Cells as numbers."""
-    try:
-        return cells.astype(float)
-    except ValueError:
-        for i, cell in enumerate(cells):
-            try:
-                float(cell)
-            except ValueError:
-                raise UnmixError(
-                    f"column {printable(column)} holds {printable(cell)} in row {i + 1}, which is "
-                    "no weight: give every row a number of 0 or more"
-                ) from None
-        raise
+    import pandas as pd
+
+    numbers = pd.to_numeric(pd.Series(cells), errors="coerce").to_numpy(dtype=float)
+    bad = (~(numbers >= 0)).nonzero()[0]
+    if len(bad):
+        raise UnmixError(
+            f"column {printable(column)} holds {printable(cells[bad[0]])} in row {bad[0] + 1}, "
+            "which is no weight: give every row a number of 0 or more"
+        )
+    return numbers
 
 
 def read_column(path: Path, name: str, encoding: str) -> "NDArray":

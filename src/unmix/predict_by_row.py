@@ -98,7 +98,13 @@ def _cells(path: Path, rows: "pd.DataFrame", column: str, hint: str) -> NDArray:
 
 def _as_fitted(cells: NDArray, fitted: NDArray, column: str) -> NDArray:
     """Cells as whole numbers where the groups of the fit are such: a file has nothing but text."""
-    if fitted.dtype.kind not in "iu" or (cells == "").any():  # a missing one is told by the model
+    empty = np.flatnonzero(cells == "")
+    if len(empty):
+        raise UnmixError(
+            f"column {printable(column)} holds nothing in row {empty[0] + 1}: name a group there, "
+            "or leave the row out"
+        )
+    if fitted.dtype.kind not in "iu":
         return cells
     digits = np.strings.lstrip(cells, "+-")
     wrong = ~np.strings.isdecimal(digits) | (np.strings.str_len(digits) > DIGITS)
