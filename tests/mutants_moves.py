@@ -13,8 +13,8 @@ def without_the_marginal_likelihood(sweep, monkeypatch):
 def without_the_jacobian(sweep, monkeypatch):
     right = sweep.unfold
 
-    def unfold(terms, blocks, hyper, y, *rest):
-        return right(terms, blocks, hyper, y, *rest) - y[-2:].sum()  # log σ of both components
+    def unfold(families, terms, blocks, hyper, y, *rest):
+        return right(families, terms, blocks, hyper, y, *rest) - y[-2:].sum()  # log σ of both components
 
     monkeypatch.setattr(sweep, "unfold", unfold)
 
