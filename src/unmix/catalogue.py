@@ -22,12 +22,12 @@ TAKES: dict[str, frozenset[str]] = {
     "varying_means": frozenset(("names", "group", "missing")),
     "hierarchical": frozenset(("covariance", "names", "missing")),
     "repeated_measures": frozenset(("covariance", "names", "subject", "missing")),
-    "student_t": frozenset(("covariance", "missing")),
-    "poisson": frozenset(("missing",)),
-    "negative_binomial": frozenset(("missing",)),
-    "exponential": frozenset(("missing",)),
-    "latent_class": frozenset(("text", "missing")),
-    "mixed": frozenset(("text", "families", "missing")),
+    "student_t": frozenset(("covariance", "names", "missing")),
+    "poisson": frozenset(("names", "missing")),
+    "negative_binomial": frozenset(("names", "missing")),
+    "exponential": frozenset(("names", "missing")),
+    "latent_class": frozenset(("names", "text", "missing")),
+    "mixed": frozenset(("names", "text", "families", "missing")),
 }
 # Options that name a column without which there is no such model.
 NEEDS = {
