@@ -411,7 +411,7 @@ def z_without_weights(onepass):
 
 
 def z_from_tempered_weights(onepass):
-    return _Pass(onepass, lambda log_w: 0.8 * log_w)
+    return _Pass(onepass, lambda log_w: 0.5 * log_w)
 
 
 SAMPLED_PASSES = {f.__name__: f for f in (z_without_weights, z_from_tempered_weights)}
