@@ -14,7 +14,9 @@ def without_the_jacobian(sweep, monkeypatch):
     right = sweep.unfold
 
     def unfold(families, terms, blocks, hyper, y, *rest):
-        return right(families, terms, blocks, hyper, y, *rest) - y[-2:].sum()  # log σ of both components
+        return (
+            right(families, terms, blocks, hyper, y, *rest) - y[-2:].sum()
+        )  # log σ of both components
 
     monkeypatch.setattr(sweep, "unfold", unfold)
 

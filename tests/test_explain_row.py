@@ -166,7 +166,7 @@ def test_a_row_of_several_entries_has_a_pull_for_each():
     sign = 1 if found.attrs["leading"] == 1 else -1
     np.testing.assert_allclose(found["feature_pull"][0], sign * 4 * x, atol=1e-11)
     assert explanation.ties == ()
-    assert "no feature of one can be moved" in " ".join(str(explanation).split())
+    assert "no feature of one row can be moved alone" in " ".join(str(explanation).split())
 
 
 # -- ties ------------------------------------------------------------------------------------------

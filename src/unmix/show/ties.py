@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from unmix.derive.present import has_missing
 from unmix.printable import listed
 from unmix.show.contributions import Feature, features_of
 from unmix.show.one_row import OneRow
@@ -83,9 +84,14 @@ def ties(
         continuous = name in by_name and np.dtype(by_name[name].type.dtype).kind == "f"
         (moving if continuous else still).extend(features)
     if moving and not one.alone:
+        cause = (
+            "some cells of the table are missing, and which ones is a part of the model"
+            if has_missing(one.here.model)
+            else "what a row is like depends on more than its features (its group, subject, label or error)"
+        )
         return (), (
-            "What would change its mind is not known: rows of this model cannot be evaluated on "
-            "their own, so no feature of one can be moved."
+            f"What would change its mind is not known: {cause}, so no feature of one row can be "
+            "moved alone."
         )
     reason = ""
     if still:
