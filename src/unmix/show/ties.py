@@ -87,7 +87,8 @@ def ties(
         cause = (
             "some cells of the table are missing, and which ones is a part of the model"
             if has_missing(one.here.model)
-            else "what a row is like depends on more than its features (its group, subject, label or error)"
+            else "what a row is like depends on more than its features (its group, subject, label "
+            "or error)"
         )
         return (), (
             f"What would change its mind is not known: {cause}, so no feature of one row can be "
