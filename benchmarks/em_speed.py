@@ -176,6 +176,7 @@ def main() -> int:
     order = [case.name for case in table]
     rows.sort(key=lambda row: order.index(row["name"]) if row["name"] in order else len(order))
     results = {**before, "machine": machine.describe(), "floor": speed, "table": rows}
+    machine.save("em", results, quick=given.quick)  # what comes next may be stopped
     if "unmix" in peers and not given.table:
         mine = {name: peer for name, peer in peers.items() if peer.own}
         results["threads"] = [
