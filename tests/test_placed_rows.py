@@ -64,7 +64,9 @@ def test_a_figure_without_densities_says_why_and_names_the_markers():
 def test_traces_say_what_they_leave_out(numbers, said):
     values = np.random.default_rng(1).normal(size=(2, 20, numbers))
     post = xr.DataTree.from_dict({"posterior": xr.Dataset({"m": (("chain", "draw", "k"), values)})})
-    assert said in words(show.traces(post))
+    found = words(show.traces(post))
+    assert said in found
+    assert ("the first 20" in found) == (numbers > 20)
 
 
 def test_a_new_row_without_a_group_is_named_by_its_column():

@@ -129,9 +129,9 @@ class Space:
         points = []
         for _ in range(SCATTERED):
             values = {  # each parameter as far as it likes: the far ones outweigh what others say
-                name: value + rng.uniform(-1, 1, np.shape(value)) * far * (1 + np.abs(value))
+                name: value
+                + rng.choice(REACHES) * rng.uniform(-1, 1, np.shape(value)) * (1 + np.abs(value))
                 for name, value in self.initial.items()
-                for far in rng.choice(REACHES, 1)
             }
             points.append(self.constrain(values))
         return [point for point in points if self.contains(point)]

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from unmix.derive.components import Components, Theta
 
 Elements = Callable[[Theta, NDArray], dict[str, NDArray]]
+# Of sums of terms in another order, relative to the sizes of what is summed.
+ROUNDING = 1e-11
 
 
 def find_symmetry(
@@ -90,7 +92,7 @@ def _rest_stays(
         return True  # says nothing
     if np.isinf(before) or np.isinf(after):
         return bool(before == after)
-    return bool(abs(before - after) <= 1e-11 * (1.0 + max(size, other)))
+    return bool(abs(before - after) <= ROUNDING * (1.0 + max(size, other)))
 
 
 def _unchanged(
@@ -122,13 +124,13 @@ def _unchanged(
             # Each row keeps its component, so each entry must keep its density: in a sum over all
             # rows one far row would hide the others.
             return False
-    return bool(abs(prior_before - prior_after) <= 1e-11 * prior_size)
+    return bool(abs(prior_before - prior_after) <= ROUNDING * prior_size)
 
 
 def _same(a: NDArray, b: NDArray) -> NDArray[np.bool_]:
     """Equal up to rounding, equal infinities included."""
     with np.errstate(invalid="ignore"):
-        return (a == b) | (np.abs(a - b) <= 1e-11 * (1.0 + np.abs(b)))
+        return (a == b) | (np.abs(a - b) <= ROUNDING * (1.0 + np.abs(b)))
 
 
 def generators(symmetry: tuple[tuple[int, ...], ...], k: int) -> list[NDArray]:

@@ -14,8 +14,6 @@ from unmix.derive.derivation import Derivation
 from unmix.errors import UnmixError
 
 SAMPLE_DIMS = ("chain", "draw", "sample")  # what draws are counted along, outermost first
-# Rows of a Cholesky factor may be off length one by what float32 on disk leaves.
-FACTOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,9 @@ def _require_possible(derivation: Derivation, name: str, values: NDArray) -> Non
             "a fit of another model?"
         )
     if isinstance(transform, CholeskyCorrTransform):
-        above = values[..., *np.triu_indices(values.shape[-1], 1)]
-        length = np.square(values).sum(axis=-1)
-        if np.abs(above).max(initial=0.0) > FACTOR or np.abs(length - 1).max() > FACTOR:
+        from unmix.derive.correlations import is_factor  # here, because it needs this module
+
+        if values.size and not is_factor(values):
             raise UnmixError(
                 f"parameter {name!r} holds Cholesky factors of correlation matrices in the model, "
                 "and what the fit has under that name is none: of correlation matrices give "

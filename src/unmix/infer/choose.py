@@ -61,7 +61,7 @@ def choose(
     if derivation.weight is not None:
         return Choice("nuts", "z can be summed out; rows with weights have no single z in a chain")
     if derivation.parts is not None:
-        return Choice("nuts", "a pass in parts gives each gradient, and no conditionals")
+        return Choice("nuts", "a pass in parts gives each gradient, and no exact conditionals")
     if derivation.onepass is None:
         return Choice("nuts", f"z can be summed out; no compiled pass, as {derivation.recognised}")
     from unmix.infer.gibbs import why_not_exact  # here, because its kernels take a while to load

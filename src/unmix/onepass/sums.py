@@ -17,7 +17,7 @@ class Sums:
     n
         Σ_i a_ik, shape (component,).
     statistics
-        The families' sums, shape (component, statistic), about the parameters of ``about``.
+        The families' sums, shape (component, statistic), taken about ``about``.
     about
         Packed parameters, (component, parameter).
     """
