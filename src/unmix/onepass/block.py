@@ -8,16 +8,18 @@ statistic, number of statistics. ``families`` says which families those are, to 
 import numpy as np
 
 from unmix.onepass.dispatch import fill_alone, log_density
-from unmix.onepass.elementary import exp, jit, log, uniform
-from unmix.onepass.lanes import WIDE
+from unmix.onepass.elementary import jit, log, uniform
+from unmix.onepass.lanes import WIDE, clear, from_on, larger, load_wide, store, sum_lanes, wide
+from unmix.onepass.lanes_exp import exp
 
 # What is done with a row's responsibilities before they weight its sums. No plain integers: Numba
 # would compile the pass for each of them.
 EXPECTED, SAMPLED, HARD = np.int64(0), np.int64(1), np.int64(2)
 FIRST = np.int64(0)
+LOWEST = np.finfo(np.float64).min
 # Rows in a block: long enough that starting a vector loop costs little, short enough that a few
 # components' worth of it stays in the first-level cache.
-BLOCK, WIDE_BLOCK = 480, 224  # rows for few features, and from MANY columns on
+BLOCK, WIDE_BLOCK = 960, 224  # rows for few features, and from MANY columns on
 MANY = 5
 
 
@@ -35,46 +37,51 @@ def load(x, centre, begin, m, block):  # type: ignore[no-untyped-def]
         source, target, c = x[j, begin : begin + m], block[j], centre[j]
         for i in range(m):
             target[i] = source[i] + c
+        clear(target, m)
 
 
 @jit
-def fill_joint(families, terms, block, m, log_w, params, joint, largest, work):  # type: ignore[no-untyped-def]
-    """Log p(z_i = k, x_i | θ) of a block, (component, block), and the largest of each row."""
-    for i in range(m):
-        largest[i] = -np.inf
+def fill_joint(families, terms, block, m, log_w, params, joint, work):  # type: ignore[no-untyped-def]
+    """Log p(z_i = k, x_i | θ) of a block, (component, block)."""
     for k in range(len(log_w)):
-        row = joint[k]
-        weight = log_w[k]
-        if fill_alone(families, terms, block, m, params[k], weight, row, largest, work):
+        row, weight = joint[k], log_w[k]
+        # An impossible component's density is never asked, nor that of a weight that is no number.
+        possible = weight > -np.inf
+        if possible and fill_alone(families, terms, block, m, params[k], weight, row, work):
             continue
         for i in range(m):
             row[i] = weight
-        if weight > -np.inf:  # an impossible component's density is never asked
+        if possible:
             for t in range(len(terms)):
                 first, d = terms[t, 1], terms[t, 2]
                 log_density(
                     families, terms[t, 0], block[first : first + d], d, m,
                     params[k, terms[t, 3] : terms[t, 3] + terms[t, 4]], row, work,
                 )  # fmt: skip
-        for i in range(m):
-            largest[i] = row[i] if row[i] > largest[i] else largest[i]
 
 
 @jit
 def normalise(joint, m, largest, total):  # type: ignore[no-untyped-def]
-    """exp(log-joint − largest) in place, and their sum over components.
+    """exp(log-joint − largest) in place, the largest of each row, and the sum over components.
 
-    A row that is impossible under every component keeps zeros and the sum zero.
+    A row that is impossible under every component keeps zeros, and 0 for both. What the last
+    vector has beyond row m is worked on as well, and means nothing.
     """
-    for i in range(m):
-        largest[i] = largest[i] if largest[i] > -np.inf else 0.0
-        total[i] = 0.0
+    nothing = wide(0.0)
     for k in range(len(joint)):
-        row = joint[k]
-        for i in range(m):
-            e = exp(row[i] - largest[i])
-            row[i] = e
-            total[i] += e
+        clear(joint[k], m)
+    for i in range(0, m, WIDE):
+        most = wide(-np.inf)
+        for k in range(len(joint)):
+            most = larger(load_wide(joint[k], i), most)
+        most = from_on(most, most, wide(LOWEST))
+        total_here = nothing
+        for k in range(len(joint)):
+            e = exp(load_wide(joint[k], i) - most)
+            store(joint[k], i, e)
+            total_here = total_here + e
+        store(largest, i, most)
+        store(total, i, total_here)
 
 
 @jit
@@ -109,14 +116,15 @@ def assign(mode, key, first_row, joint, m, total, scratch, chosen, counts, z):  
     if mode == EXPECTED:
         for i in range(m):
             scratch[i] = 1.0 / total[i] if total[i] != 0.0 else 0.0
+        clear(scratch, m)
         for k in range(len(joint)):
             row = joint[k]
-            count = 0.0
-            for i in range(m):
-                r = row[i] * scratch[i]
-                row[i] = r
-                count += r
-            counts[k] = count
+            count = wide(0.0)
+            for i in range(0, m, WIDE):
+                r = load_wide(row, i) * load_wide(scratch, i)
+                store(row, i, r)
+                count = count + r
+            counts[k] = sum_lanes(count)
         return
     if mode == SAMPLED:
         for i in range(m):

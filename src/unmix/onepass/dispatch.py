@@ -4,8 +4,6 @@ Each function here is compiled with the families of the model at hand; see `unmi
 Flags carry an underscore where a module has the name.
 """
 
-import numpy as np
-
 from unmix.onepass.families import (
     bernoulli,
     categorical,
@@ -116,21 +114,18 @@ def change(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_,
 def fill_alone(normal_, mvnormal_, poisson_, bernoulli_, categorical_, exponential_, labels_):  # type: ignore[no-untyped-def]
     """Log-joint of a sole normal term, written at once, as each further loop would count.
 
-    Whether there was such a term; an impossible component is left to others.
+    Whether there was such a term.
     """
 
-    def fill_alone(families, terms, block, m, params, weight, row, largest, work):  # type: ignore[no-untyped-def]
+    def fill_alone(families, terms, block, m, params, weight, row, work):  # type: ignore[no-untyped-def]
         if len(terms) > 1:
             return False
         code, first, d, p = terms[0, 0], terms[0, 1], terms[0, 2], params[terms[0, 3] :]
-        if normal_ and code == 0 and d == 1:
-            normal.fill_one(block[first], m, p, weight, row, largest)
+        if normal_ and code == 0:
+            normal.fill(block[first : first + d], d, m, p, weight, row)
             return True
-        if mvnormal_ and code == 1 and d == 2:
-            mvnormal.fill_two(block[first], block[first + 1], m, p, weight, row, largest)
-            return True
-        if mvnormal_ and code == 1 and weight > -np.inf:
-            mvnormal.fill(block[first : first + d], d, m, p, weight, row, largest, work)
+        if mvnormal_ and code == 1:
+            mvnormal.fill(block[first : first + d], d, m, p, weight, row, work)
             return True
         return False
 

@@ -58,7 +58,7 @@ def draws_of_rows(  # type: ignore[no-untyped-def]
             for k in range(k_all):
                 mean[first + i, k] = 0.0
         for s in range(samples):
-            fill_joint(families, terms, block, m, log_w[s], params[s], joint, largest, work)
+            fill_joint(families, terms, block, m, log_w[s], params[s], joint, work)
             for k in range(k_all):
                 for i in range(m):
                     spread[k, i] = joint[k, i]

@@ -1,9 +1,9 @@
-"""Scalar functions that LLVM turns into vector instructions: exp, log, and uniform numbers.
+"""Scalar functions that LLVM turns into vector instructions: log, and uniform numbers.
 
-The library versions of exp and log are calls, and a call keeps a loop from being vectorised. These
-are branch-free: argument reduction by the bits of a double, then a polynomial (Muller 2016,
-Elementary Functions, chapters 5 and 6). Both are within two units in the last place on the range
-that a mixture needs (tested).
+The library's log is a call, and a call keeps a loop from being vectorised. This one is branch-free:
+argument reduction by the bits of a double, then a polynomial (Muller 2016, Elementary Functions,
+chapters 5 and 6), within two units in the last place (tested). The exponential is in
+`unmix.onepass.lanes_exp`.
 """
 
 from typing import Any
@@ -62,33 +62,6 @@ def put_rows(source, target):  # type: ignore[no-untyped-def]
     """Copy a matrix over another one of its shape."""
     for i in range(len(target)):
         put(source[i], target[i])
-
-
-@nb.njit(fastmath=EXACT, error_model="numpy")
-def exp(x: float) -> float:
-    """exp(x) for x ≤ 0 (and up to 700); zero below −708, where doubles lose their digits."""
-    inside = -708.0 if x < -708.0 else x
-    # Adding 1.5 · 2^52 leaves the nearest integer of x / log 2 in the low bits.
-    t = inside * 1.4426950408889634 + 6755399441055744.0
-    k = t - 6755399441055744.0
-    r = inside - k * 0.693147180369123816490
-    r = r - k * 1.90821492927058770002e-10
-    p = 1.6059043836821613e-10  # 1 / 13!, and so on down to 1 / 0!
-    p = p * r + 2.08767569878681e-09
-    p = p * r + 2.505210838544172e-08
-    p = p * r + 2.755731922398589e-07
-    p = p * r + 2.7557319223985893e-06
-    p = p * r + 2.48015873015873e-05
-    p = p * r + 1.984126984126984e-04
-    p = p * r + 1.3888888888888889e-03
-    p = p * r + 8.333333333333333e-03
-    p = p * r + 4.1666666666666664e-02
-    p = p * r + 0.16666666666666666
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    result = _double(_bits(p) + (_bits(t) << 52))
-    return 0.0 if x < -708.0 else result
 
 
 @nb.njit(fastmath=EXACT, error_model="numpy")

@@ -20,7 +20,7 @@ from unmix.onepass.block import (
 )
 from unmix.onepass.dispatch import statistics
 from unmix.onepass.elementary import jit, jit_inline, log
-from unmix.onepass.lanes import aligned
+from unmix.onepass.lanes import aligned, clear
 
 
 @jit
@@ -65,7 +65,7 @@ def pass_rows(  # type: ignore[no-untyped-def]
     while start < end:
         m = min(size, end - start)
         load(x, centre, start, m, block)
-        fill_joint(families, terms, block, m, log_w, params, joint, largest, work)
+        fill_joint(families, terms, block, m, log_w, params, joint, work)
         normalise(joint, m, largest, total)
         if len(weight) > 0:
             w = weight[start : start + m]
@@ -112,6 +112,7 @@ def given_rows(families, terms, x, centre, r, rows, params, n, stats):  # type: 
         for j in range(columns):
             for i in range(m):
                 block[j, i] = x[j, rows[start + i]] + centre[j]
+            clear(block[j], m)
         for k in range(params.shape[0]):
             for i in range(m):
                 row[i] = r[start + i, k]
@@ -134,12 +135,11 @@ def joint_rows(families, terms, x, centre, log_w, params, begin, end, out):  # t
     joint = aligned(len(log_w), size)
     block = aligned(columns, size)
     work = aligned(columns + 3, size)
-    largest = aligned(1, size)[0]
     start = begin
     while start < end:
         m = min(size, end - start)
         load(x, centre, start, m, block)
-        fill_joint(families, terms, block, m, log_w, params, joint, largest, work)
+        fill_joint(families, terms, block, m, log_w, params, joint, work)
         for k in range(len(log_w)):
             for i in range(m):
                 out[start - begin + i, k] = joint[k, i]
@@ -162,7 +162,7 @@ def responsibility_rows(families, terms, x, centre, log_w, params, r, log_margin
     while start < rows:
         m = min(size, rows - start)
         load(x, centre, start, m, block)
-        fill_joint(families, terms, block, m, log_w, params, joint, largest, work)
+        fill_joint(families, terms, block, m, log_w, params, joint, work)
         normalise(joint, m, largest, total)
         for i in range(m):
             log_marginal[start + i] = largest[i] + log(total[i])

@@ -23,11 +23,12 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from unmix.onepass.elementary import jit
 
-DOUBLE, INT = ir.DoubleType(), ir.IntType(32)
+DOUBLE, INT, BITS = ir.DoubleType(), ir.IntType(32), ir.IntType(64)
 FEATURES = getattr(nb.config, "CPU_FEATURES", None) or get_host_cpu_features()
 NARROW = 8 if "+avx512f" in FEATURES else 4
 WIDE = 4 * NARROW
 LINE = 64  # bytes in a line of the cache
+DIGITS = 52  # bits of a double below its exponent
 
 
 class Lanes(types.Type):
@@ -108,7 +109,38 @@ def _fused(context: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, a, a), generate
 
 
-def _total(context: Any, a: Any) -> Any:
+def _larger(context: Any, a: Any, b: Any) -> Any:
+    """The greater, b where either is no number."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return a(a, a), generate
+
+
+def _from_on(context: Any, value: Any, x: Any, limit: Any) -> Any:
+    """``value`` where x is at least ``limit`` or no number, else 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        zero = ir.Constant(value.vector, [0.0] * value.size)
+        return builder.select(builder.fcmp_unordered(">=", args[1], args[2]), args[0], zero)
+
+    return value(value, value, value), generate
+
+
+def _scaled(context: Any, a: Any, t: Any) -> Any:
+    """Times 2^n, n the low bits of the number t."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = ir.VectorType(BITS, a.size)
+        number, power = (builder.bitcast(value, bits) for value in args)
+        power = builder.shl(power, ir.Constant(bits, [DIGITS] * a.size))
+        return builder.bitcast(builder.add(number, power), a.vector)
+
+    return a(a, a), generate
+
+
+def _sum_lanes(context: Any, a: Any) -> Any:
     """Sum over the lanes."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -122,7 +154,10 @@ def _total(context: Any, a: Any) -> Any:
 
 store: Any = intrinsic(_store)
 fused: Any = intrinsic(_fused)
-total: Any = intrinsic(_total)
+larger: Any = intrinsic(_larger)
+from_on: Any = intrinsic(_from_on)
+scaled: Any = intrinsic(_scaled)
+sum_lanes: Any = intrinsic(_sum_lanes)
 
 
 def _by_element(operation: Any, instruction: str) -> None:
@@ -138,6 +173,13 @@ def _by_element(operation: Any, instruction: str) -> None:
 _by_element(operator.add, "fadd")
 _by_element(operator.sub, "fsub")
 _by_element(operator.mul, "fmul")
+
+
+@jit
+def clear(row, m):  # type: ignore[no-untyped-def]
+    """Zeros beyond element m, to the next full vector."""
+    for i in range(m, (m + WIDE - 1) // WIDE * WIDE):
+        row[i] = 0.0
 
 
 @jit

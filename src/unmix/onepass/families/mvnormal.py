@@ -14,74 +14,36 @@ from pytensor.tensor.linalg import solve_triangular
 from pytensor.tensor.random.basic import MvNormalRV
 
 from unmix.onepass.elementary import jit
-from unmix.onepass.families import whitened
+from unmix.onepass.families import two_features, whitened
 from unmix.onepass.families.family import Family, Graph
 from unmix.onepass.families.normal import HALF_LOG_2_PI
 
 
 @jit
+def fill(x, d, m, p, weight, row, work):  # type: ignore[no-untyped-def]
+    """``weight`` plus log p(x_i | k) of a block of rows into ``row``."""
+    if d == 2:
+        two_features.fill(x[0], x[1], m, p, weight, row)
+    else:
+        whitened.fill(x, d, m, p, weight, row, work)
+
+
+@jit
 def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
     """Add log p(x_i | k) of a block of rows to ``row``."""
-    t = d + d * (d + 1) // 2
-    c = p[t]
-    if d == 2:  # everything in registers
-        x0, x1 = x[0], x[1]
-        m0, m1, a, b, e = p[0], p[1], p[2], p[3], p[4]
-        for i in range(m):
-            u, v = x0[i] - m0, x1[i] - m1
-            y0, y1 = a * u, b * u + e * v
-            row[i] += c - 0.5 * (y0 * y0 + y1 * y1)
-        return
     found = work[d]
-    whitened.log_density(x, d, m, p, 0.0, found, work)
+    fill(x, d, m, p, 0.0, found, work)
     for i in range(m):
         row[i] += found[i]
-
-
-@jit
-def fill(x, d, m, p, weight, row, largest, work):  # type: ignore[no-untyped-def]
-    """``weight`` plus log p(x_i | k) into ``row``, the larger into ``largest``."""
-    whitened.log_density(x, d, m, p, weight, row, work)
-    for i in range(m):
-        largest[i] = row[i] if row[i] > largest[i] else largest[i]
-
-
-@jit
-def fill_two(x, y, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
-    """``weight`` plus log p(x_i | k) of two features into ``row``, the larger into ``largest``."""
-    m0, m1, a, b, e, c = p[0], p[1], p[2], p[3], p[4], weight + p[5]
-    possible = weight != -np.inf  # a weight that is no number is not impossible
-    for i in range(m):
-        u, v = x[i] - m0, y[i] - m1
-        y0, y1 = a * u, b * u + e * v
-        q = c - 0.5 * (y0 * y0 + y1 * y1)
-        q = q if possible else -np.inf
-        row[i] = q
-        largest[i] = q if q > largest[i] else largest[i]
 
 
 @jit
 def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
     """Add the weighted sums of a block of rows to ``s``."""
     if d == 2:
-        x0, x1 = x[0], x[1]
-        m0, m1 = p[0], p[1]
-        a0, a1, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(m):
-            u, v = x0[i] - m0, x1[i] - m1
-            ru, rv = r[i] * u, r[i] * v
-            a0 += ru
-            a1 += rv
-            b0 += ru * u
-            b1 += rv * u
-            b2 += rv * v
-        s[0] += a0
-        s[1] += a1
-        s[2] += b0
-        s[3] += b1
-        s[4] += b2
-        return
-    whitened.statistics(x, d, m, p, r, s, work)
+        two_features.statistics(x[0], x[1], m, p, r, s)
+    else:
+        whitened.statistics(x, d, m, p, r, s, work)
 
 
 @jit

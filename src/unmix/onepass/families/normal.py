@@ -14,86 +14,46 @@ from pytensor.tensor.random.basic import NormalRV
 
 from unmix.onepass.elementary import jit
 from unmix.onepass.families.family import Family, Graph, over_features
+from unmix.onepass.lanes import WIDE, clear, fused, load_wide, store, sum_lanes, wide
 
 HALF_LOG_2_PI = 0.9189385332046727
 
 
 @jit
-def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
-    """Add log p(x_i | k) of a block of rows to ``row``."""
-    c = p[2 * d]
-    if d == 1:
-        x0 = x[0]
-        mean, inverse = p[0], p[1]
-        for i in range(m):
-            u = (x0[i] - mean) * inverse
-            row[i] += c - 0.5 * u * u
-        return
-    j = 0
-    while j + 4 <= d:
-        x0, x1, x2, x3 = x[j], x[j + 1], x[j + 2], x[j + 3]
-        m0, m1, m2, m3 = p[j], p[j + 1], p[j + 2], p[j + 3]
-        s0, s1, s2, s3 = p[d + j], p[d + j + 1], p[d + j + 2], p[d + j + 3]
-        for i in range(m):
-            u0, u1 = (x0[i] - m0) * s0, (x1[i] - m1) * s1
-            u2, u3 = (x2[i] - m2) * s2, (x3[i] - m3) * s3
-            row[i] += c - 0.5 * (u0 * u0 + u1 * u1 + u2 * u2 + u3 * u3)
-        c = 0.0
-        j += 4
-    while j < d:
-        x0 = x[j]
-        mean, inverse = p[j], p[d + j]
-        for i in range(m):
-            u0 = (x0[i] - mean) * inverse
-            row[i] += c - 0.5 * u0 * u0
-        c = 0.0
-        j += 1
+def fill(x, d, m, p, weight, row):  # type: ignore[no-untyped-def]
+    """``weight`` plus log p(x_i | k) of a block of rows into ``row``."""
+    minus_half, constant = wide(-0.5), wide(weight + p[2 * d])
+    for i in range(0, m, WIDE):
+        square = wide(0.0)
+        for j in range(d):
+            u = (load_wide(x[j], i) - wide(p[j])) * wide(p[d + j])
+            square = fused(u, u, square)
+        store(row, i, fused(minus_half, square, constant))
 
 
 @jit
-def fill_one(x, m, p, weight, row, largest):  # type: ignore[no-untyped-def]
-    """``weight`` plus log p(x_i | k) of one feature into ``row``, the larger into ``largest``."""
-    mean, inverse, c = p[0], p[1], weight + p[2]
-    possible = weight != -np.inf  # a weight that is no number is not impossible
+def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
+    """Add log p(x_i | k) of a block of rows to ``row``."""
+    found = work[d]
+    fill(x, d, m, p, 0.0, found)
     for i in range(m):
-        u = (x[i] - mean) * inverse
-        v = c - 0.5 * u * u
-        v = v if possible else -np.inf
-        row[i] = v
-        largest[i] = v if v > largest[i] else largest[i]
+        row[i] += found[i]
 
 
 @jit
 def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
     """Add the weighted sums of a block of rows to ``s``."""
-    j = 0
-    while j + 2 <= d:
-        x0, x1 = x[j], x[j + 1]
-        m0, m1 = p[j], p[j + 1]
-        a0, a1, b0, b1 = 0.0, 0.0, 0.0, 0.0
-        for i in range(m):
-            u0, u1 = x0[i] - m0, x1[i] - m1
-            v0, v1 = r[i] * u0, r[i] * u1
-            a0 += v0
-            a1 += v1
-            b0 += v0 * u0
-            b1 += v1 * u1
-        s[j] += a0
-        s[j + 1] += a1
-        s[d + j] += b0
-        s[d + j + 1] += b1
-        j += 2
-    if j < d:
-        x0 = x[j]
-        mean = p[j]
-        a, b = 0.0, 0.0
-        for i in range(m):
-            u = x0[i] - mean
-            v = r[i] * u
-            a += v
-            b += v * u
-        s[j] += a
-        s[d + j] += b
+    clear(r, m)
+    for j in range(d):
+        xj, mean = x[j], wide(p[j])
+        first, second = wide(0.0), wide(0.0)
+        for i in range(0, m, WIDE):
+            u = load_wide(xj, i) - mean
+            v = load_wide(r, i) * u
+            first = first + v
+            second = fused(v, u, second)
+        s[j] += sum_lanes(first)
+        s[d + j] += sum_lanes(second)
 
 
 @jit

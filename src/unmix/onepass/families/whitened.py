@@ -11,12 +11,13 @@ from unmix.onepass.elementary import jit
 from unmix.onepass.lanes import (
     NARROW,
     WIDE,
+    clear,
     fused,
     load_narrow,
     load_wide,
     narrow,
     store,
-    total,
+    sum_lanes,
     wide,
 )
 
@@ -28,12 +29,11 @@ def residuals(x, d, m, p, u):  # type: ignore[no-untyped-def]
         xj, uj, mean = x[j], u[j], narrow(p[j])
         for i in range(0, m, NARROW):
             store(uj, i, load_narrow(xj, i) - mean)
-        for i in range(m, (m + WIDE - 1) // WIDE * WIDE):
-            uj[i] = 0.0
+        clear(uj, m)
 
 
 @jit
-def log_density(x, d, m, p, weight, row, u):  # type: ignore[no-untyped-def]
+def fill(x, d, m, p, weight, row, u):  # type: ignore[no-untyped-def]
     """``weight`` plus log p(x_i | k) of a block of rows into ``row``."""
     residuals(x, d, m, p, u)
     minus_half, constant = wide(-0.5), wide(weight + p[d + d * (d + 1) // 2])
@@ -103,12 +103,12 @@ def tile(u, r, m, d, first, left, s):  # type: ignore[no-untyped-def]
 def add_lower(s, d, j, left, t, t0, t1, t2, t3):  # type: ignore[no-untyped-def]
     """Add to the sum of feature j, and to (j, left), … (j, left + 3) what lies in the triangle."""
     if left == 0:
-        s[j] += total(t)
+        s[j] += sum_lanes(t)
     at = d + j * (j + 1) // 2 + left
-    s[at] += total(t0)
+    s[at] += sum_lanes(t0)
     if left + 1 <= j:
-        s[at + 1] += total(t1)
+        s[at + 1] += sum_lanes(t1)
     if left + 2 <= j:
-        s[at + 2] += total(t2)
+        s[at + 2] += sum_lanes(t2)
     if left + 3 <= j:
-        s[at + 3] += total(t3)
+        s[at + 3] += sum_lanes(t3)
