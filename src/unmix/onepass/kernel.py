@@ -73,7 +73,7 @@ def pass_rows(  # type: ignore[no-untyped-def]
                 value = largest[i] + log(total[i])
                 log_marginal += w[i] * value if w[i] != 0.0 else 0.0
         else:
-            log_marginal += sum_of_logs(largest, total, m)
+            log_marginal += sum_of_logs(largest, total, m, scratch)
         assign(mode, key, start, joint, m, total, scratch, chosen, counts, z)
         for k in range(k_all):
             row = joint[k]

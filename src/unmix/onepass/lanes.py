@@ -3,7 +3,7 @@
 LLVM vectorises simple loops by itself. A product of small matrices it does not keep in registers,
 and that is what multivariate normal densities are made of. A vector here is one machine register
 (*narrow*) or four that are worked on side by side (*wide*), so that a chain of multiply-adds does
-not wait for the one before it. ``+``, ``-`` and ``*`` are by element.
+not wait for the one before it. ``+``, ``-``, ``*`` and ``/`` are by element.
 
 Loads and stores go to element ``i`` and those that follow; nobody checks that they are there.
 """
@@ -173,6 +173,7 @@ def _by_element(operation: Any, instruction: str) -> None:
 _by_element(operator.add, "fadd")
 _by_element(operator.sub, "fsub")
 _by_element(operator.mul, "fmul")
+_by_element(operator.truediv, "fdiv")
 
 
 @jit
