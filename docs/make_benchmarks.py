@@ -13,14 +13,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks" / "peers"))
+
+from families_page import families_words
+from page import TEXT, Table, machine_words, markdown, missing, ratio, seconds, show
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-sys.path.insert(0, str(ROOT / "benchmarks" / "peers"))
 
 EM_NAMES = ("unmix", "unmix float32", "scikit-learn", "mclust", "gmmx float32")
 # Chains that disagree so much have no effective sample size to speak of.
 DISAGREE = 1.05
-Table = list[list[str]]
 
 
 def main() -> int:
@@ -43,6 +46,7 @@ def main() -> int:
     parts = words(em, sampling, str(picture), quick)
     parts += relabel_words(relabel) + partition_words(partition)
     parts += kinds_words(read(source / "parts.json"))
+    parts += families_words(read(source / "families.json"))
     page.write_text("\n\n".join(parts) + "\n")
     print("written:", page.relative_to(ROOT), "and", image.relative_to(ROOT))
     return 0
@@ -64,16 +68,6 @@ def words(em: dict[str, Any], sampling: dict[str, Any], picture: str, quick: boo
     if sampling:
         parts += sampling_words(sampling)
     return parts
-
-
-def machine_words(results: dict[str, Any]) -> str:
-    """Where and when some results were measured."""
-    machine = results["machine"]
-    versions = ", ".join(f"{n} {v}" for n, v in machine["versions"].items() if v)
-    return (
-        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['system']}, "
-        f"{machine['date']}; Python {machine['python']}, {versions}."
-    )
 
 
 def em_words(em: dict[str, Any]) -> list[str]:
@@ -281,56 +275,12 @@ def apart(table: dict[str, Any]) -> str:
     return TEXT["apart"] + "\n\n" + "\n".join(f"- {line}" for line in said)
 
 
-def missing(found: dict[str, dict[str, Any]]) -> str:
-    """What was skipped or failed, and why, each once."""
-    said: dict[str, list[str]] = {}
-    for case, peers in found.items():
-        for name, figures in peers.items():
-            for kind in ("skipped", "failed"):
-                if kind in figures:
-                    said.setdefault(f"{name} {kind}: {figures[kind]}", []).append(case)
-    return "\n".join(f"- {what} ({'; '.join(cases)})" for what, cases in said.items())
-
-
-def seconds(figures: dict[str, Any]) -> float | None:
-    """CPU seconds of an iteration."""
-    return figures.get("cpu_seconds")
-
-
 def rate(figures: dict[str, Any] | None, key: str) -> str:
     """Effective draws per second, as a cell."""
     if not figures or key not in figures:
         return "–"
     return show(figures[key]) + ("†" if figures["rhat"] > DISAGREE else "")
 
-
-def ratio(a: float | None, b: float | None) -> str:
-    """One over the other, where both are there."""
-    return show(a / b) if a and b else "–"
-
-
-def show(value: float | None, unit: float = 1.0) -> str:
-    """Three digits, no powers of ten."""
-    if value is None:
-        return "–"
-    value *= unit
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def markdown(rows: Table) -> str:
-    """A table, its first row the head."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
-
-
-def _texts() -> dict[str, str]:
-    """Paragraphs of benchmarks/words.md, by their headings."""
-    text = (ROOT / "benchmarks" / "words.md").read_text()
-    parts = (part.partition("\n") for part in text.split("## ")[1:])
-    return {name.strip(): body.strip() for name, _, body in parts}
-
-
-TEXT = _texts()
 
 if __name__ == "__main__":
     sys.exit(main())
