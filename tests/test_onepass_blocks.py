@@ -9,7 +9,7 @@ import pytest
 
 from unmix.onepass.block import normalise
 from unmix.onepass.elementary import jit
-from unmix.onepass.families import normal, two_features, whitened
+from unmix.onepass.families import categorical, normal, two_features, whitened
 from unmix.onepass.lanes import LINE, NARROW, WIDE, aligned
 
 LENGTHS = (1, NARROW - 1, NARROW, NARROW + 1, WIDE - 1, WIDE, WIDE + 1, 5 * WIDE)
@@ -161,3 +161,25 @@ def test_rows_begin_with_a_line_of_the_cache(empty, rows):
         array = empty(rows, columns)
         assert array.shape == (rows, columns)
         assert all(row.ctypes.data % LINE == 0 for row in array)
+
+
+@pytest.mark.parametrize("levels", range(1, categorical.FEW + 3))
+def test_items_are_looked_up_and_counted_at_any_number_of_levels(empty, levels):
+    rng = np.random.default_rng(levels)
+    d = 3
+    logs = np.log(rng.dirichlet(np.ones(levels), size=d))
+    logs[0, 0] = -np.inf if levels > 1 else 0.0
+    items = np.arange(d)[:, None]
+    for m in LENGTHS:
+        size = -(-m // WIDE) * WIDE
+        x, r = rng.integers(levels, size=(d, m)), rng.random(m)
+        if levels > 1:
+            x[1] = np.minimum(x[1], levels - 2)  # the last level never occurs
+        block = poisoned(empty, d, size, x.astype(float))
+        weights = poisoned(empty, 1, size, r[None])[0]
+        row, s = np.zeros(m), np.zeros(d * levels)
+        categorical.log_density(block, d, m, logs.ravel(), row, row)
+        categorical.statistics(block, d, m, logs.ravel(), weights, s, row)
+        np.testing.assert_allclose(row, logs[items, x].sum(axis=0), rtol=1e-14)
+        expected = [[r[x[j] == level].sum() for level in range(levels)] for j in range(d)]
+        np.testing.assert_allclose(s.reshape(d, levels), expected, rtol=1e-14, atol=0)

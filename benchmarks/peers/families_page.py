@@ -14,7 +14,7 @@ def families_words(found: dict[str, Any]) -> list[str]:
     took = {row["name"]: {n: seconds(row["peers"].get(n, {})) for n in names} for row in rows}
     others = [name for name in names if name != "unmix"]
     wrong = [f"- {row['name']}: {s}" for row in rows for s in row["disagreements"]]
-    return [
+    parts = [
         "## Other families", machine_words(found), TEXT["families"],
         "CPU milliseconds per iteration:",
         markdown([["N, D, K", *names], *(
@@ -28,3 +28,4 @@ def families_words(found: dict[str, Any]) -> list[str]:
         missing({row["name"]: row["peers"] for row in rows}),
         "**Not the same answer:**\n" + "\n".join(wrong) if wrong else TEXT["families agree"],
     ]  # fmt: skip
+    return [part for part in parts if part]

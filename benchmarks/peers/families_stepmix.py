@@ -20,7 +20,7 @@ measurement = {
     "binary": "binary",
     "categorical": "categorical",
     "mixed": {
-        "normal": {"model": "gaussian_diag", "n_columns": m},
+        "normal": {"model": "gaussian_diag", "n_columns": m, "reg_covar": 0.0},
         "binary": {"model": "binary", "n_columns": task.d - m},
     },
 }[task.family]

@@ -101,9 +101,11 @@ def run_by_gradient(iterations: int) -> families_task.Theta:
 by_gradient = task.family == "student_t"
 run_it = run_by_gradient if by_gradient else run
 # Few iterations are short beside what a run does once: where they are quick, more are timed than
-# peers take. The θ that all are compared by is that after as many as theirs.
-longer = 1 if by_gradient else 10
-timed = task._replace(last=task.first + longer * (task.last - task.first))
+# peers take, but not so many that EM stands still. The θ that all are compared by is that after as
+# many as theirs.
+span = task.last - task.first
+longer = 1 if by_gradient else max(1, 80 // span)
+timed = task._replace(last=task.first + longer * span, repeats=5 * task.repeats)
 end = run_it(task.last)
 em_task.measure(timed, run_it, version=unmix.__version__)
 families_task.write(task, {f"end_{name}": array for name, array in end.items()})

@@ -12,6 +12,11 @@ from pytensor.tensor.random.basic import CategoricalRV
 
 from unmix.onepass.elementary import jit
 from unmix.onepass.families.family import Family, Graph
+from unmix.onepass.lanes import WIDE, from_on, load_wide, sum_lanes, wide
+
+# Levels up to which comparing vectors with each of them beats looking them up cell by cell: a
+# count in a table waits for the one before it, and the longer the fewer levels there are.
+FEW = 4
 
 
 @jit
@@ -20,17 +25,37 @@ def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
     levels = len(p) // d
     for j in range(d):
         xj, table = x[j], p[j * levels : (j + 1) * levels]
-        for i in range(m):
-            row[i] += table[int(xj[i])]
+        if levels == 2:
+            zero, one = table[0], table[1]
+            for i in range(m):
+                row[i] += zero if xj[i] == 0.0 else one
+        elif 2 < levels <= FEW:
+            zero, one, two, three = table[0], table[1], table[2], table[levels - 1]
+            for i in range(m):
+                v = xj[i]
+                row[i] += (zero if v == 0.0 else one) if v < 2.0 else (two if v == 2.0 else three)
+        else:
+            for i in range(m):
+                row[i] += table[int(xj[i])]
 
 
 @jit
 def statistics(x, d, m, p, r, s, work):  # type: ignore[no-untyped-def]
     """Add the weighted counts of a block of rows to ``s``."""
     levels = len(p) // d
+    whole = m // WIDE * WIDE if levels <= FEW else 0
     for j in range(d):
         xj, count = x[j], s[j * levels : (j + 1) * levels]
-        for i in range(m):
+        if whole > 0:
+            for level in range(levels):
+                here, above = wide(float(level)), wide(level + 1.0)
+                total = wide(0.0)
+                for i in range(0, whole, WIDE):
+                    value, v = load_wide(r, i), load_wide(xj, i)
+                    # r or exactly 0: a level that no row has must count nothing.
+                    total = total + (from_on(value, v, here) - from_on(value, v, above))
+                count[level] += sum_lanes(total)
+        for i in range(whole, m):
             count[int(xj[i])] += r[i]
 
 
