@@ -31,13 +31,13 @@ def component_means(onepass: OnePass, log_w: NDArray, params: NDArray) -> NDArra
     total, mass = np.zeros(len(log_w)), np.zeros(len(log_w))
     size = 65536
     pieces = (
-        c.x[0, begin : begin + size].astype(float) + c.centre[0]
+        (c.x[0, begin : begin + size].astype(float) + c.centre[0], c.weight[begin : begin + size])
         for c in onepass.chunks
         for begin in range(0, len(c), size)
     )
-    for column, joint in zip(pieces, onepass.joint(log_w, params, size), strict=True):
+    for (column, weight), joint in zip(pieces, onepass.joint(log_w, params, size), strict=True):
         _, r = bayes.normalise(joint)
-        r = np.nan_to_num(r)
+        r = np.nan_to_num(r) * (weight[:, None] if len(weight) else 1.0)
         total += column @ r
         mass += r.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

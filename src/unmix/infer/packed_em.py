@@ -133,13 +133,13 @@ def run_packed(objective: PassObjective, readings: Readings, start: Start, rules
     theta = {**objective.initial, **readings.theta(log_w, params)}
     value = trace[-1] if trace else -np.inf
     if outcome in ("converged", "iteration limit"):
-        value = onepass.run(log_w, params).log_marginal
+        value = objective.counted.run(log_w, params).log_marginal
         trace.append(value)
     value += objective.rest(theta) if np.isfinite(value) else 0.0
     rest = value - trace[-1] if trace and np.isfinite(value) else 0.0
     return Run(
         theta, value, np.asarray(trace) + rest, outcome,
-        component_means(onepass, log_w, params), state.held if rules.floor > 0 else 0,
+        component_means(objective.counted, log_w, params), state.held if rules.floor > 0 else 0,
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def begin_packed(
     if start.theta is not None:
         log_w, params = onepass.recognised.pack({**objective.initial, **start.theta})
         return (
-            Packed(onepass, log_w, params, floor, readings.weights is not None),
+            Packed(objective.counted, log_w, params, floor, readings.weights is not None),
             onepass.peaks(pooled[None])[0],
         )
     log_w, initial = onepass.recognised.pack(objective.initial)
@@ -165,7 +165,7 @@ def begin_packed(
     for t in onepass.recognised.terms:
         if t.family.about_z:  # each component has its own from the beginning
             params[:, t.parameters] = initial[:, t.parameters]
-    state = Packed(onepass, log_w, params, floor, readings.weights is not None)
+    state = Packed(objective.counted, log_w, params, floor, readings.weights is not None)
     assert start.r is not None
     assert start.rows is not None
     for _ in range(2):  # the second time about their own means, so that no digits are lost
@@ -199,7 +199,7 @@ def _extrapolated(
     ahead = points[0] - 2 * alpha * step + alpha**2 * bend
     try:
         log_w, params = objective.onepass.recognised.pack(objective.theta(ahead))
-        there = objective.onepass.run(log_w, params).log_marginal
+        there = objective.counted.run(log_w, params).log_marginal
     except IMPROPER:
         there = -np.inf
     if np.isfinite(there) and there >= values[1]:

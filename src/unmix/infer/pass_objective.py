@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unmix.infer.objective import Objective, Theta
 from unmix.infer.readings import Readings, find_readings
+from unmix.onepass.distinct import distinct
 from unmix.onepass.onepass import OnePass
 from unmix.onepass.sums import Sums
 
@@ -26,10 +27,15 @@ class PassObjective(Objective):
     Attributes
     ----------
     onepass
-        The pass.
+        The pass over the rows.
     """
 
     onepass: OnePass
+
+    @cached_property
+    def counted(self) -> OnePass:
+        """The pass for what is summed over all rows: equal ones counted once."""
+        return distinct(self.onepass)
 
     @cached_property
     def readings(self) -> Readings | None:
@@ -38,7 +44,7 @@ class PassObjective(Objective):
 
     def sums(self, theta: Theta) -> tuple[float, Sums]:
         """The objective at θ, and the E-step's sums."""
-        sums = self.onepass.run(*self.onepass.recognised.pack(theta))
+        sums = self.counted.run(*self.onepass.recognised.pack(theta))
         return sums.log_marginal + self.rest(theta), sums
 
     def value(self, theta: Theta) -> float:
@@ -47,7 +53,7 @@ class PassObjective(Objective):
 
     def log_likelihood(self, theta: Theta) -> float:
         """ℓ(θ), whatever the objective."""
-        sums = self.onepass.run(*self.onepass.recognised.pack(theta))
+        sums = self.counted.run(*self.onepass.recognised.pack(theta))
         return sums.log_marginal + self.other_observed(theta)
 
     @cached_property

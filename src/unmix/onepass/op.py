@@ -19,6 +19,7 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from unmix.onepass.block import EXPECTED
 from unmix.onepass.chunks import Chunk
 from unmix.onepass.kernel import pass_rows
+from unmix.onepass.distinct import distinct
 from unmix.onepass.onepass import OnePass
 from unmix.onepass.parts import Parts, pass_by_kind
 from unmix.onepass.sources import digest
@@ -120,6 +121,7 @@ def log_marginal(onepass: OnePass) -> Graph:
     def expected(log_w: Graph, packed: Graph, n: Graph, statistics: Graph, centre: Graph) -> Graph:
         return onepass.expected(log_w[0], packed[0], n[0], statistics[0], centre[0])
 
+    onepass = distinct(onepass)
     op = PassOp(_held(expected), onepass.families)
     total = pt.constant(onepass.log_base)
     for chunk in onepass.chunks:
