@@ -119,6 +119,10 @@ def _run_by_gradient(objective: PassObjective, start: Start, rules: Rules) -> Ru
         if max(step, remaining) <= rules.tolerance:
             outcome = "converged"
             break
-    means = component_means(objective.counted, *pack(proper)) if trace else np.zeros(onepass.n_components)
+    means = (
+        component_means(objective.counted, *pack(proper))
+        if trace
+        else np.zeros(onepass.n_components)
+    )
     value = trace[-1] if trace else -np.inf
     return Run(proper, value, np.asarray(trace), outcome, means, 0)

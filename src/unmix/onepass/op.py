@@ -18,8 +18,8 @@ from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 
 from unmix.onepass.block import EXPECTED
 from unmix.onepass.chunks import Chunk
-from unmix.onepass.kernel import pass_rows
 from unmix.onepass.distinct import distinct
+from unmix.onepass.kernel import pass_rows
 from unmix.onepass.onepass import OnePass
 from unmix.onepass.parts import Parts, pass_by_kind
 from unmix.onepass.sources import digest
