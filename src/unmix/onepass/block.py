@@ -28,7 +28,7 @@ from unmix.onepass.lanes_exp import exp
 # would compile the pass for each of them.
 EXPECTED, SAMPLED, HARD = np.int64(0), np.int64(1), np.int64(2)
 FIRST = np.int64(0)
-LOWEST = np.finfo(np.float64).min
+LEAST = np.finfo(np.float64).min
 # Rows in a block: long enough that starting a vector loop costs little, short enough that a few
 # components' worth of it stays in the first-level cache.
 BLOCK, WIDE_BLOCK = 960, 224  # rows for few features, and from MANY columns on
@@ -86,7 +86,7 @@ def normalise(joint, m, largest, total):  # type: ignore[no-untyped-def]
         most = wide(-np.inf)
         for k in range(len(joint)):
             most = larger(load_wide(joint[k], i), most)
-        most = from_on(most, most, wide(LOWEST))
+        most = from_on(most, most, wide(LEAST))
         total_here = nothing
         for k in range(len(joint)):
             e = exp(load_wide(joint[k], i) - most)
