@@ -67,12 +67,14 @@ def skip(reason: str) -> None:
     sys.exit(0)
 
 
-def measure(task: Task, run: Callable[[int], Theta], **about: object) -> None:
+def measure(task: Task, run: Callable[[int], Theta], *, times: int = 1, **about: object) -> None:
     """Time ``run(iterations)``, which returns the θ it ends at; print the figures.
 
     An iteration costs (seconds of ``last`` iterations − seconds of ``first``) ÷ their difference,
     so whatever happens once (checks, copies, centring) cancels. Both are run once beforehand,
-    then in turns; the median over the repeats counts. Slow peers repeat only three times.
+    then in turns; the median over the repeats counts. Slow peers repeat only three times. A quick
+    one may take ``times`` as many iterations between the two, lest they drown in what happens once;
+    the θ that is given back is that of ``last``.
     """
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.perf_counter()
@@ -81,15 +83,15 @@ def measure(task: Task, run: Callable[[int], Theta], **about: object) -> None:
     theta = run(task.last)
     added = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     cpu, wall, once = [], [], []
+    extra = times * (task.last - task.first)
     enough = task.repeats
     begun = time.perf_counter()
     while enough > len(cpu):
         marks = [(time.process_time(), time.perf_counter())]
-        for iterations in (task.first, task.last):
+        for iterations in (task.first, task.first + extra):
             run(iterations)
             marks.append((time.process_time(), time.perf_counter()))
         (c0, w0), (c1, w1), (c2, w2) = marks
-        extra = task.last - task.first
         cpu.append(((c2 - c1) - (c1 - c0)) / extra)
         wall.append(((w2 - w1) - (w1 - w0)) / extra)
         once.append(c1 - c0)
