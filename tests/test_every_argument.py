@@ -1,0 +1,232 @@
+"""What every model of the catalogue takes: labels, weights, known parameters, rows that share a z.
+
+One small model of each, with all that it takes at once, against Bayes' rule written out in SciPy.
+"""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy import stats
+from scipy.special import logsumexp
+
+import unmix
+from unmix import io, models
+from unmix.fingerprint import fingerprint
+from unmix.infer.tree import observed_data
+from unmix.recipe import recipe_of
+
+N = 10
+RNG = np.random.default_rng(20261127)
+SECOND = np.arange(N) % 2
+X = RNG.normal(4.0 * SECOND, 1.0)
+XY = np.stack([X, RNG.normal(size=N)], axis=1)
+COUNTS = RNG.poisson(2 + 9 * SECOND)
+WAITS = RNG.exponential(1 + 9 * SECOND)
+ANSWERS = pd.DataFrame({"a": RNG.integers(2, size=N), "b": RNG.integers(2, size=N)})
+KINDS = np.array(list("xyzxyzxyzx"))
+TABLE = pd.DataFrame({"age": X, "visits": COUNTS, "kind": KINDS, "ill": SECOND == 1})
+GROUPS = np.array(list("ppppqqqqrr"))
+# Rows 0 to 3 are of two subjects, the others on their own.
+TOGETHER = ["s", "s", "t", "t", *[None] * (N - 4)]
+SUBJECTS = np.array([0, 0, 1, 1, *range(2, N - 2)])
+
+NAMES = ["low", "high"]
+LABELS = np.full(N, "", dtype=object)
+LABELS[[1, 7]] = NAMES
+WEIGHTS = np.array([2.0, 2, 1, 1, 0, 3, 1, 1, 2, 1])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with all that it takes, and its log p(x_i | z_i = k, θ) in SciPy, (obs, component).
+
+    θ has all components: what is held is filled in from ``fixed``.
+    """
+
+    x: object
+    fixed: dict
+    log_likelihood: Callable
+    more: dict
+    together: bool = True
+    group_weights: bool = False
+
+
+def _by_item(theta):
+    p = theta["p"]  # (component, item, level)
+    codes = ANSWERS.to_numpy()
+    return np.log(p[:, np.arange(2), codes]).sum(axis=-1).T
+
+
+def _by_column(theta):
+    kind = np.searchsorted(["x", "y", "z"], KINDS)
+    return (
+        stats.norm.logpdf(X[:, None], theta["mu_age"], theta["sigma_age"])
+        + stats.poisson.logpmf(COUNTS[:, None], theta["rate_visits"])
+        + np.log(theta["p_kind"]).T[kind]
+        + stats.bernoulli.logpmf(SECOND[:, None], theta["p_ill"])
+    )
+
+
+def _normal(theta):
+    return stats.norm.logpdf(X[:, None], theta["mu"], theta["sigma"])
+
+
+def _t(theta):
+    mu, sigma, nu = theta["mu"], theta["sigma"], theta["nu"]
+    return stats.t.logpdf(XY[:, None], nu[:, None], mu, sigma).sum(axis=-1)
+
+
+def _negative_binomial(theta):
+    mu, alpha = theta["mu"], theta["alpha"]
+    return stats.nbinom.logpmf(COUNTS[:, None], alpha, alpha / (alpha + mu))
+
+
+def _by_group(theta):
+    mean = theta["mu_group"][np.searchsorted(["p", "q", "r"], GROUPS)]
+    return stats.norm.logpdf(X[:, None], mean, theta["sigma"])
+
+
+NAN = np.nan
+ROWS = [NAN, NAN]
+IN_GROUPS = {"groups": GROUPS}
+CASES = {
+    "student_t": Case(XY, {"mu": [[0.0, 1.0], ROWS], "nu": [NAN, 3.0]}, _t, {}),
+    "poisson": Case(
+        COUNTS,
+        {"rate": [2.5, NAN]},
+        lambda theta: stats.poisson.logpmf(COUNTS[:, None], theta["rate"]),
+        {},
+    ),
+    "negative_binomial": Case(COUNTS, {"alpha": [NAN, 4.0]}, _negative_binomial, {}),
+    "exponential": Case(
+        WAITS,
+        {"w": [0.3, 0.7]},
+        lambda theta: stats.expon.logpdf(WAITS[:, None], scale=1 / theta["rate"]),
+        {},
+    ),
+    "latent_class": Case(ANSWERS, {"p": [[[0.2, 0.8], [0.6, 0.4]], [ROWS, ROWS]]}, _by_item, {}),
+    "mixed": Case(
+        TABLE,
+        {"mu_age": [NAN, 4.5], "p_kind": [[0.2, 0.3, 0.5], [NAN] * 3], "p_ill": [0.1, NAN]},
+        _by_column,
+        {},
+    ),
+    "grouped_weights": Case(
+        X, {"sigma": [1.0, NAN]}, _normal, IN_GROUPS, together=False, group_weights=True
+    ),
+    "hierarchical": Case(
+        X,
+        {"mu": [0.5, NAN], "variance": [1.0, 2.0]},
+        lambda theta: _normal({**theta, "sigma": np.sqrt(theta["variance"])}),
+        {},
+    ),
+    "varying_means": Case(X, {"mu": [0.0, NAN], "sigma": [0.5, 1.5]}, _by_group, IN_GROUPS),
+    "repeated_measures": Case(X, {"mu": [NAN, 3.0]}, _normal, {"subjects": TOGETHER}, False),
+}
+EACH = pytest.mark.parametrize("name", CASES)
+
+
+def build(name, **more):
+    case = CASES[name]
+    given = {"labels": LABELS, "weights": WEIGHTS, "fixed": case.fixed, **case.more}
+    if case.together:
+        given["together"] = TOGETHER
+    return models.CATALOGUE[name](case.x, components=NAMES, **{**given, **more})
+
+
+@pytest.fixture(scope="module")
+def built():
+    """Models that were built already: PyTensor compiles slowly."""
+    kept = {}
+
+    def one(name):
+        if name not in kept:
+            kept[name] = build(name)
+        return kept[name]
+
+    return one
+
+
+def with_fixed(theta, fixed):
+    """θ with all of its components."""
+    full = dict(theta)
+    for name, value in fixed.items():
+        value = np.array(value, dtype=float)
+        free = np.isnan(value)
+        value[free] = np.ravel(theta[name]) if free.any() else 0
+        full[name] = value
+    return full
+
+
+def by_hand(name, theta, labelled=True):
+    """Log p(x, z = k | θ) of each assignment, (row or subject, component)."""
+    case = CASES[name]
+    full = with_fixed(theta, case.fixed)
+    log_w = np.log(full["w"])
+    if case.group_weights:
+        joint = log_w[np.searchsorted(["p", "q", "r"], GROUPS)]
+    else:
+        joint = np.tile(log_w, (N, 1))
+    each = case.log_likelihood(full)
+    if labelled:
+        for k, label in enumerate(NAMES):
+            each[label == LABELS] += np.where(np.arange(2) == k, 0.0, -np.inf)
+    if case.together or "subjects" in case.more:
+        first = np.unique(SUBJECTS, return_index=True)[1]
+        joint, each_row = joint[first], each
+        each = np.zeros_like(joint)
+        np.add.at(each, SUBJECTS, each_row)
+    return joint + each
+
+
+def weights_by_hand(name):
+    alone = CASES[name].together or "subjects" in CASES[name].more
+    return WEIGHTS[np.unique(SUBJECTS, return_index=True)[1]] if alone else WEIGHTS
+
+
+@EACH
+def test_against_bayes_rule_by_hand(name, built):
+    model = built(name)
+    derivation = unmix.derive(model)
+    theta = derivation.space.jittered(np.random.default_rng(0))
+    right = by_hand(name, theta)
+    rule = unmix.bayes_rule(model, theta)
+    # Densities of order ten, some dozen operations each.
+    np.testing.assert_allclose(rule["log_joint"], right, rtol=1e-11)
+    assert derivation.components.symmetry == ((0,), (1,))
+    assert rule["component"].values.tolist() == NAMES
+    # What counts twice is there twice; the fingerprint is at this θ.
+    marginal = logsumexp(right, axis=1)
+    twice = np.repeat(marginal, weights_by_hand(name).astype(int)).sum()
+    found = json.loads(fingerprint(derivation))["log_marginal"]
+    assert found == pytest.approx(twice, rel=1e-10)
+
+
+@EACH
+def test_a_saved_model_is_built_again(name, built, tmp_path):
+    model = built(name)
+    recipe = recipe_of(model)
+    observed = observed_data(unmix.derive(model))
+    tree = xr.DataTree.from_dict({"observed_data": observed, **recipe.groups()})
+    tree.attrs = {"model": recipe.name, "model_arguments": recipe.arguments}
+    tree.to_netcdf(tmp_path / "model.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "model.nc", engine="h5netcdf") as loaded:
+        again = recipe_of(io.load_model(loaded))
+    assert again.arguments == recipe.arguments
+    assert sorted(again.by_row) == sorted(recipe.by_row)
+    for argument, values in recipe.by_row.items():
+        np.testing.assert_array_equal(again.by_row[argument], values)
+
+
+def test_the_catalogue_takes_them_all():
+    everywhere = {"labels", "fixed", "weights"}
+    for name, entry in models.CATALOGUE.items():
+        taken = set(inspect.signature(entry).parameters)
+        assert everywhere <= taken
+        assert {"together", "subjects"} & taken or name == "grouped_weights"
