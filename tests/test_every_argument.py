@@ -66,7 +66,7 @@ def _by_item(theta):
 def _by_column(theta):
     kind = np.searchsorted(["x", "y", "z"], KINDS)
     return (
-        stats.norm.logpdf(X[:, None], theta["mu_age"], theta["sigma_age"])
+        stats.t.logpdf(X[:, None], theta["nu_age"], theta["mu_age"], theta["sigma_age"])
         + stats.poisson.logpmf(COUNTS[:, None], theta["rate_visits"])
         + np.log(theta["p_kind"]).T[kind]
         + stats.bernoulli.logpmf(SECOND[:, None], theta["p_ill"])
@@ -115,7 +115,7 @@ CASES = {
         TABLE,
         {"mu_age": [NAN, 4.5], "p_kind": [[0.2, 0.3, 0.5], [NAN] * 3], "p_ill": [0.1, NAN]},
         _by_column,
-        {},
+        {"families": {"age": "student_t"}},
     ),
     "grouped_weights": Case(
         X, {"sigma": [1.0, NAN]}, _normal, IN_GROUPS, together=False, group_weights=True

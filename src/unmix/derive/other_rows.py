@@ -101,7 +101,7 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
         )
     new = as_rows_by_name(derivation, new)
     labelled = derivation
-    derivation = _without_labels(derivation, new)
+    derivation = unlabelled(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)
     _require_no_other_rows(derivation, new)
@@ -154,9 +154,12 @@ def _by_row(values: NDArray, n: int) -> bool:
     return not np.array_equal(values, np.arange(n))
 
 
-def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
-    """What is known of the declared rows' assignments says nothing of others, unless replaced."""
-    opened = derivation.opened
+def unlabelled(derivation: Derivation, new: Mapping[str, NDArray] | None = None) -> Derivation:
+    """A derivation without labels, but for those made of a ``pm.Data`` that is in ``new``.
+
+    What is known of the declared rows' assignments says nothing of others.
+    """
+    opened, new = derivation.opened, new or {}
     gone = [
         name
         for name in opened.label_terms
