@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from registry import built as built_in_registry
+from registry import derived
 from scipy import stats
 from scipy.special import logsumexp
 
@@ -230,3 +232,135 @@ def test_the_catalogue_takes_them_all():
         taken = set(inspect.signature(entry).parameters)
         assert everywhere <= taken
         assert {"together", "subjects"} & taken or name == "grouped_weights"
+
+
+# -- what is known of parameters -------------------------------------------------------------------
+
+
+def test_hyperparameters_learn_from_what_is_known():
+    """Of one component mean and variance are known: their densities are terms like any other."""
+    derivation = derived("catalogue_hierarchical_of_which_some_is_known")
+    z = np.zeros(derivation.n_obs, dtype=int)
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    other = {**theta, "centre": theta["centre"] + 0.7, "beta": 1.3 * theta["beta"]}
+    x = derivation.data[derivation.opened.observed["x"]].data
+    middle, range_ = (x.min() + x.max()) / 2, np.ptp(x)
+
+    def terms(t):
+        both = np.append(t["mu"], 2.0), np.append(t["variance"], 1.0)
+        return (
+            stats.norm.logpdf(t["centre"], middle, range_)
+            + stats.gamma.logpdf(t["beta"], 0.2, scale=range_**2 / 10)
+            + stats.norm.logpdf(both[0], t["centre"], t["spread"]).sum()
+            + stats.invgamma.logpdf(both[1], 2, scale=t["beta"]).sum()
+        )
+
+    found = derivation.log_density(other, z) - derivation.log_density(theta, z)
+    # Sums of some dozen terms of order ten.
+    assert found == pytest.approx(terms(other) - terms(theta), rel=1e-10)
+    with pytest.raises(unmix.UnmixError, match="build the model without fixed"):
+        unmix.prior_predictive(built_in_registry("catalogue_hierarchical_of_which_some_is_known"))
+
+
+@pytest.mark.parametrize(
+    ("name", "fixed", "words"),
+    [
+        ("poisson", {"mu": [1.0, 2.0]}, ["fixed names 'mu'", "'w' and 'rate'"]),
+        ("poisson", {"rate": [0.0, 2.0]}, ["'rate'", "is 0", "above 0"]),
+        ("exponential", {"w": [0.5, NAN]}, ["all weights or none"]),
+        ("student_t", {"mu": [[0.0, NAN], ROWS]}, ["a part of a component"]),
+        ("student_t", {"corr": [np.eye(2)] * 2}, ["fixed names 'corr'", "'nu'"]),
+        ("negative_binomial", {"alpha": 3.0}, ["shape ()", "(2,)", "each component"]),
+        ("latent_class", {"p": np.full((2, 2, 2), 0.4)}, ["sum to one over each level", "0.8"]),
+        ("latent_class", {"p": np.full((2, 2), 0.5)}, ["component and item and level"]),
+        ("mixed", {"p_ill": [0.5, 1.5]}, ["between 0 and 1"]),
+        ("mixed", {"p_kind": [[0.5, 0.5, NAN], [NAN] * 3]}, ["a part of a component"]),
+        ("mixed", {"p_kind": [[0.5, 0.6, -0.1], [NAN] * 3]}, ["is -0.1", "0 or more"]),
+        ("mixed", {"mu": [0.0, 1.0]}, ["fixed names 'mu'", "'mu_age'"]),
+        ("grouped_weights", {"c": 5.0}, ["fixed names 'c'", "'w', 'mu' and 'sigma'"]),
+        ("grouped_weights", {"w": [0.5, 0.5]}, ["(3, 2)", "group and component"]),
+        ("hierarchical", {"beta": 1.0}, ["fixed names 'beta'", "'variance'"]),
+        ("varying_means", {"mu_group": np.zeros((3, 2))}, ["fixed names 'mu_group'"]),
+        ("repeated_measures", {"sigma": [1.0, -1.0]}, ["above 0"]),
+    ],
+)
+def test_what_cannot_be_held_is_one_sentence(name, fixed, words):
+    with pytest.raises(unmix.UnmixError) as refused:
+        build(name, fixed=fixed)
+    sentence = str(refused.value)
+    assert "\n" not in sentence
+    assert all(word in sentence for word in words), sentence
+
+
+def test_weights_of_groups_may_be_known():
+    w = np.array([[0.1, 0.9], [0.4, 0.6], [0.5, 0.5]])
+    model = build("grouped_weights", fixed={"w": w}, pooling="none")
+    assert set(unmix.derive(model).parameters) == {"mu", "sigma"}
+    table = pd.DataFrame(w[::-1], index=list("rqp"), columns=NAMES)
+    named = build("grouped_weights", fixed={"w": table}, pooling="none")
+    assert recipe_of(named).arguments == recipe_of(model).arguments
+    with pytest.raises(unmix.UnmixError, match="fixed names 'w'"):
+        build("grouped_weights", fixed={"w": w}, pooling="logistic-normal")
+
+
+# -- rows that share a z ---------------------------------------------------------------------------
+
+
+def test_weights_of_subjects_are_given_by_row_or_by_subject():
+    by_row = build("poisson")
+    by_subject = build("poisson", weights=weights_by_hand("poisson"))
+    of_row = unmix.derive(by_row).weight
+    np.testing.assert_array_equal(of_row, weights_by_hand("poisson"))
+    np.testing.assert_array_equal(recipe_of(by_subject).by_row["weights"], of_row)
+    torn = np.where(np.arange(N) == 3, 5.0, 1.0)
+    for name in ("poisson", "repeated_measures"):
+        with pytest.raises(unmix.UnmixError, match="rows 2, 3 belong to subject 't' and have dif"):
+            build(name, weights=torn)
+
+
+def test_labels_of_one_subject_must_agree():
+    labels = np.array(["low", "high", *[""] * (N - 2)])
+    for name in ("mixed", "repeated_measures"):
+        with pytest.raises(unmix.UnmixError, match="rows 0, 1 belong to subject 's' and have"):
+            build(name, labels=labels)
+
+
+def test_new_rows_want_their_subjects_and_no_labels(built):
+    for name, argument in (("poisson", "together"), ("repeated_measures", "subjects")):
+        model = built(name)
+        with pytest.raises(unmix.UnmixError, match=f"{name} takes {argument} by row"):
+            models.on_rows(model, CASES[name].x)
+    new = models.on_rows(built("poisson"), COUNTS, together=TOGETHER)
+    assert set(recipe_of(new).by_row) == {"together"}
+    theta = unmix.derive(new).space.jittered(np.random.default_rng(3))
+    found = unmix.bayes_rule(built("poisson"), theta, new=new)["log_joint"]
+    np.testing.assert_allclose(found, by_hand("poisson", theta, labelled=False), rtol=1e-12)
+
+
+# -- labels ----------------------------------------------------------------------------------------
+
+
+def test_a_label_is_no_surprise_off_the_fast_road():
+    """The tail probability of a row is that of its data, whatever is known of its component."""
+    labelled = models.student_t(X, NAMES, labels=LABELS)
+    plain = models.student_t(X, NAMES)
+    theta = unmix.derive(plain).space.jittered(np.random.default_rng(1))
+    tails = [unmix.assignments(m, theta, rng=1)["tail"].to_numpy() for m in (labelled, plain)]
+    np.testing.assert_array_equal(*tails)
+
+
+def test_labels_of_components_that_are_called_by_numbers():
+    """As numbers they would be taken for names, or the reverse."""
+    labels = np.array(["2", "", "1", *[""] * (N - 3)])
+    for name in ("gaussian", "exponential"):
+        model = models.CATALOGUE[name](WAITS, ["1", "2"], labels=labels)
+        kept = recipe_of(model).by_row["labels"]
+        again = models.CATALOGUE[name](WAITS, ["1", "2"], labels=kept)
+        assert kept.tolist() == labels.tolist()
+        assert recipe_of(again).by_row["labels"].tolist() == labels.tolist()
+
+
+def test_columns_called_as_what_a_model_has_beside():
+    table = TABLE.rename(columns={"visits": "labels", "ill": "subject"})
+    model = models.mixed(table, NAMES, labels=LABELS, together=TOGETHER)
+    assert {"labels", "labels_2", "subject_2"} <= set(model.named_vars)

@@ -101,7 +101,7 @@ def on_rows(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
         )
     new = as_rows_by_name(derivation, new)
     labelled = derivation
-    derivation = unlabelled(derivation, new)
+    derivation = _without_labels(derivation, new)
     z_shape = rows_of(derivation, new)
     data = freeze_data(derivation.opened, new)
     _require_no_other_rows(derivation, new)
@@ -154,12 +154,19 @@ def _by_row(values: NDArray, n: int) -> bool:
     return not np.array_equal(values, np.arange(n))
 
 
-def unlabelled(derivation: Derivation, new: Mapping[str, NDArray] | None = None) -> Derivation:
-    """A derivation without labels, but for those made of a ``pm.Data`` that is in ``new``.
+def unlabelled(derivation: Derivation) -> Derivation:
+    """The same rows without what is known of their assignments beforehand."""
+    plain = _without_labels(derivation, {})
+    if plain is derivation:
+        return derivation
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    table = build_table(plain.opened, derivation.data, theta, derivation.table.z_shape)
+    return replace(plain, table=table)
 
-    What is known of the declared rows' assignments says nothing of others.
-    """
-    opened, new = derivation.opened, new or {}
+
+def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
+    """What is known of the declared rows' assignments says nothing of others, unless replaced."""
+    opened = derivation.opened
     gone = [
         name
         for name in opened.label_terms
