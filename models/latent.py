@@ -81,7 +81,7 @@ class Latent:
         Parameters
         ----------
         w
-            Weights (component), or those of each row (obs, component).
+            Weights (component); or those of each row (obs, component), where no rows share a z.
         names
             Of the components.
         """
