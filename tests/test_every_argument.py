@@ -364,3 +364,17 @@ def test_columns_called_as_what_a_model_has_beside():
     table = TABLE.rename(columns={"visits": "labels", "ill": "subject"})
     model = models.mixed(table, NAMES, labels=LABELS, together=TOGETHER)
     assert {"labels", "labels_2", "subject_2"} <= set(model.named_vars)
+
+
+def test_a_label_is_shown_with_its_row_or_subject(built):
+    said = str(unmix.explain(built("poisson"), at(built("poisson")), obs="s"))
+    assert "label = low" in said
+    assert "label = " not in str(unmix.explain(built("poisson"), at(built("poisson")), obs="t"))
+    numbered = models.exponential(WAITS, ["1", "2"], labels=["2", *[""] * (N - 1)])
+    assert "label = 2" in str(unmix.explain(numbered, at(numbered), obs=0))
+    assert "label = " not in str(unmix.explain(numbered, at(numbered), obs=1))
+
+
+def at(model):
+    """A θ that the model may have."""
+    return unmix.derive(model).space.jittered(np.random.default_rng(0))
