@@ -20,7 +20,8 @@ from unmix.levels import Level, as_cells, codes_of, levels_of, require_telling, 
 from unmix.printable import printable
 from unmix.rows import as_rows
 
-from .missing import CERTAIN, cells_of  # noqa: TID251  a sibling
+from .held import Held  # noqa: TID251  a sibling
+from .missing import CERTAIN, cells_of  # noqa: TID251
 from .parts import typical  # noqa: TID251
 from .student_t import NU  # noqa: TID251
 
@@ -144,64 +145,64 @@ def values_of(
     return _of_numbers(named, _CHECKS.get(family, as_rows), constant), []
 
 
-def _mean_and_scale(c: Column) -> tuple[Any, Any]:
+def _mean_and_scale(c: Column, held: Held) -> tuple[Any, Any]:
     centre, spread, scale = (c.scales[name] for name in ("centre", "spread", "scale"))
-    mu = pm.Normal(f"mu_{c.name}", centre, spread, dims="component")
-    return mu, pm.Gamma(f"sigma_{c.name}", 2, 2 / scale, dims="component")
+    mu = held(f"mu_{c.name}", ("component",), pm.Normal, centre, spread)
+    return mu, held(f"sigma_{c.name}", ("component",), pm.Gamma, 2, 2 / scale)
 
 
-def _normal(c: Column, z: Any) -> None:
-    mu, sigma = _mean_and_scale(c)
+def _normal(c: Column, z: Any, held: Held) -> None:
+    mu, sigma = _mean_and_scale(c, held)
     cells = cells_of(c.values, c.name)
     mean, scale = cells.known(mu[z], 0.0), cells.known(sigma[z], CERTAIN)
     pm.Normal(c.name, mean, scale, observed=cells.filled, dims="obs")
 
 
-def _student_t(c: Column, z: Any) -> None:
-    mu, sigma = _mean_and_scale(c)
-    nu = pm.Gamma(f"nu_{c.name}", *NU, dims="component")
+def _student_t(c: Column, z: Any, held: Held) -> None:
+    mu, sigma = _mean_and_scale(c, held)
+    nu = held(f"nu_{c.name}", ("component",), pm.Gamma, *NU)
     cells = cells_of(c.values, c.name)
     tails, mean = cells.known(nu[z], 1.0), cells.known(mu[z], 0.0)
     scale = cells.known(sigma[z], 1 / np.pi)
     pm.StudentT(c.name, nu=tails, mu=mean, sigma=scale, observed=cells.filled, dims="obs")
 
 
-def _poisson(c: Column, z: Any) -> None:
-    rate = pm.Gamma(f"rate_{c.name}", 1, 1 / c.scales["mean"], dims="component")
+def _poisson(c: Column, z: Any, held: Held) -> None:
+    rate = held(f"rate_{c.name}", ("component",), pm.Gamma, 1, 1 / c.scales["mean"])
     cells = cells_of(c.values, c.name)
     pm.Poisson(c.name, cells.known(rate[z], NEVER), observed=cells.whole, dims="obs")
 
 
-def _negative_binomial(c: Column, z: Any) -> None:
-    mu = pm.Exponential(f"mu_{c.name}", scale=c.scales["mean"], dims="component")
-    alpha = pm.Exponential(f"alpha_{c.name}", scale=10.0, dims="component")
+def _negative_binomial(c: Column, z: Any, held: Held) -> None:
+    mu = held(f"mu_{c.name}", ("component",), pm.Exponential, scale=c.scales["mean"])
+    alpha = held(f"alpha_{c.name}", ("component",), pm.Exponential, scale=10.0)
     cells = cells_of(c.values, c.name)
     mean, shape = cells.known(mu[z], NEVER), cells.known(alpha[z], 1.0)
     pm.NegativeBinomial(c.name, mu=mean, alpha=shape, observed=cells.whole, dims="obs")
 
 
-def _exponential(c: Column, z: Any) -> None:
-    rate = pm.Gamma(f"rate_{c.name}", 2, 2 * c.scales["mean"], dims="component")
+def _exponential(c: Column, z: Any, held: Held) -> None:
+    rate = held(f"rate_{c.name}", ("component",), pm.Gamma, 2, 2 * c.scales["mean"])
     cells = cells_of(c.values, c.name)
     pm.Exponential(c.name, cells.known(rate[z], 1.0), observed=cells.filled, dims="obs")
 
 
-def _bernoulli(c: Column, z: Any) -> None:
-    p = pm.Beta(f"p_{c.name}", 1, 1, dims="component")
+def _bernoulli(c: Column, z: Any, held: Held) -> None:
+    p = held(f"p_{c.name}", ("component",), pm.Beta, 1, 1)
     cells = cells_of(c.values, c.name)
     pm.Bernoulli(c.name, cells.known(p[z], NEVER), observed=cells.whole, dims="obs")
 
 
-def _categorical(c: Column, z: Any) -> None:
+def _categorical(c: Column, z: Any, held: Held) -> None:
     level = f"level_{c.name}"
     pm.modelcontext(None).add_coord(level, c.levels)
-    p = pm.Dirichlet(f"p_{c.name}", [1.0] * len(c.levels), dims=("component", level))
+    p = held(f"p_{c.name}", ("component", level), pm.Dirichlet, [1.0] * len(c.levels))
     cells = cells_of(c.values, c.name)
     shares = cells.shares(p[z], len(c.levels))
     pm.Categorical(c.name, shares, observed=cells.whole, dims="obs")
 
 
-FAMILIES: dict[str, Callable[[Column, Any], None]] = {
+FAMILIES: dict[str, Callable[[Column, Any, Held], None]] = {
     "normal": _normal,
     "student_t": _student_t,
     "poisson": _poisson,

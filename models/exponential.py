@@ -11,6 +11,7 @@ wait m: their mean is 1 / m, and 2 is the smallest whole shape for which the mea
 component has a mean of its own.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pymc as pm
@@ -19,7 +20,8 @@ from unmix.counts import as_waits
 from unmix.recipe import remember
 
 from .by_name import per_column  # noqa: TID251  a sibling
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
@@ -28,9 +30,13 @@ def exponential(
     x: Any,
     components: Any = 2,
     *,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     shape: float = 2.0,
     mean: Any = None,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of exponential distributions: waiting times.
 
@@ -41,17 +47,28 @@ def exponential(
         DataFrame; NaN where a cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free.
     concentration
         Of the Dirichlet prior of ``w``.
     shape, mean
         The prior of ``rate`` is Gamma with this shape and the mean 1 / ``mean``; mean in units of
         x, shape () or (feature,). By default 2 and the mean of the column.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
-        Free ``w`` (component) and ``rate`` (component[, feature]), latent ``z`` (obs), observed
-        ``x``.
+        Free ``w`` (component) and ``rate`` (component[, feature]), latent ``z`` (obs, or
+        subject), observed ``x``.
 
     Raises
     ------
@@ -61,7 +78,8 @@ def exponential(
     """
     given = mean is not None  # then any rows will do
     rows = as_waits(x, missing=True, constant=given)
-    names = component_names(components, None if given else len(rows.values))
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
     mean = (
         typical(rows.values) if mean is None else per_column("mean", mean, rows.features, above=0)
@@ -69,9 +87,9 @@ def exponential(
     feature = ("feature",) if rows.values.ndim == 2 else ()
     with pm.Model(coords={"component": names, "feature": rows.features}) as model:
         add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        rate = pm.Gamma("rate", shape, shape * mean, dims=("component", *feature))
-        z = pm.Categorical("z", w, dims="obs")
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        rate = held("rate", ("component", *feature), pm.Gamma, shape, shape * mean)
+        z = latent.declare(w, names)
         cells = cells_of(rows.values)
         pm.Exponential(
             "x", cells.known(rate[z], 1.0), observed=cells.filled, dims=("obs", *feature)
@@ -81,5 +99,6 @@ def exponential(
         "concentration": concentration,
         "shape": shape,
         "mean": mean,
+        "fixed": held.plain(),
     }
-    return remember(model, "exponential", arguments)
+    return remember(latent.weigh(model), "exponential", arguments, by_row=latent.by_row)

@@ -16,9 +16,9 @@ Gamma(2, 2 / s) with the data's own standard deviation s as their mean; the shap
 component from collapsing onto a point (Chung et al. 2013, Psychometrika 78:685). Correlations are
 LKJ(2).
 
-What may be known or wanted beside that stands in files of its own: labels of some rows (`labels`),
-rows that share one z (`together`), parameters that are known or shared (`held`), a component of
-noise (`noise`), errors of measurement (`error`), cells that are missing (`missing`).
+What may be known or wanted beside that stands in files of its own: labels of some rows, rows that
+share one z, rows that count more or less (`latent`), parameters that are known or shared (`held`),
+a component of noise (`noise`), errors of measurement (`error`), cells that are missing (`missing`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,19 +27,17 @@ from typing import Any
 import numpy as np
 import pymc as pm
 
-from unmix.derive.row_weights import weigh
 from unmix.errors import UnmixError
 from unmix.recipe import remember
 
 from . import error as errors  # noqa: TID251  ruff takes siblings for the banned root name
-from . import labels as marks  # noqa: TID251
-from .components import component_names, with_noise  # noqa: TID251
+from .components import with_noise  # noqa: TID251
 from .held import Held, shared  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .noise import noise_box  # noqa: TID251
 from .normal_rows import normal_rows  # noqa: TID251
 from .normals import observe  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
-from .together import subjects  # noqa: TID251
 
 
 def gaussian(
@@ -99,8 +97,8 @@ def gaussian(
     correlation
         LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
     weights
-        How much each row (or subject) counts, 0 or more (`unmix.weigh`); priors are scaled to the
-        rows as they stand.
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
@@ -118,30 +116,23 @@ def gaussian(
     given = all(v is not None for v in (centre, spread, scale))  # as for new rows of a fit
     rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
     values = rows.values
-    who = None if together is None else subjects(together, rows.labels)
-    n, what = (len(values), "row") if who is None else (len(who.names), "subject")
-    names = component_names(components, None if given else n, what)
+    latent = Latent(rows.labels, labels, together, weights)
+    names = latent.component_names(components, counted=not given)
     if covariance not in ("full", "diagonal"):
         raise UnmixError(f"covariance is {covariance!r}: give 'full' or 'diagonal'")
     box = noise_box(values, noise, rows.features)
     noise = box is not None
     every = with_noise(names) if noise else names
-    known = None if labels is None else marks.read(labels, every, rows.labels)
     s = None if error is None else errors.read(error, rows.labels, rows.features)
     full = values.ndim == 2 and covariance == "full"
     alike = shared(equal, ("sigma", "corr") if full else ("sigma",))
-    held = Held(
-        fixed, ("w", "mu", "sigma", *(["corr"] if full else [])), rows.features, names, alike
-    )
+    held = Held(fixed)
 
     # Of one feature no variable has the dim; the name is kept for figures.
     coords: dict[str, Any] = {"component": every, "feature": rows.features}
     each = "normal" if noise else "component"  # the dim of what every normal has for itself
     if noise:
         coords["normal"] = names
-    if who is not None:
-        coords["subject"] = who.names
-    per_obs = "obs" if who is None else "subject"
     feature = ("feature",) if values.ndim == 2 else ()
     of_sigma = feature if "sigma" in alike else (each, *feature)
     alpha = [positive("concentration", concentration)] * len(every)
@@ -149,28 +140,13 @@ def gaussian(
 
     with pm.Model(coords=coords) as model:
         add_rows(model, rows.labels)
-        w = held("w", ("component",), lambda d: pm.Dirichlet("w", alpha, dims=d))
-        mu = held("mu", (each, *feature), lambda d: pm.Normal("mu", own.centre, own.spread, dims=d))
-        sigma = held("sigma", of_sigma, lambda d: pm.Gamma("sigma", 2, 2 / own.scale, dims=d))
-        if known is None:
-            z = pm.Categorical("z", w, dims=per_obs)
-        else:
-            known_z = known if who is None else marks.of_subjects(known, rows.labels, who)
-            z = pm.Categorical("z", w, dims=per_obs, initval=marks.first_guess(known_z))
-            marks.declare(z, known_z, dims=per_obs)
-        k = z if who is None else z[who.of_row]  # the component of each row
-        if full:
-            d = len(rows.features)
-            stack = () if "corr" in alike else (len(names),)
-            corr = held.factor(
-                "corr",
-                stack,
-                d,
-                lambda n: pm.LKJCorr("corr", n=d, eta=eta, shape=(*n, d, d)),
-            )
-        else:
-            corr = None
-        observe(values, k, mu, sigma, corr, alike=alike, normals=len(names), box=box, error=s)
+        w = held("w", ("component",), pm.Dirichlet, alpha)
+        mu = held("mu", (each, *feature), pm.Normal, own.centre, own.spread)
+        sigma = held("sigma", of_sigma, pm.Gamma, 2, 2 / own.scale)
+        z = latent.declare(w, every)
+        stack = () if "corr" in alike else (len(names),)
+        corr = held.correlations("corr", stack, values.shape[1], eta) if full else None
+        observe(values, z, mu, sigma, corr, alike=alike, normals=len(names), box=box, error=s)
     arguments = {
         "components": names if isinstance(names, list) else len(names),
         "covariance": covariance,
@@ -183,7 +159,5 @@ def gaussian(
         "scale": own.scale,
         "correlation": correlation,
     }
-    ids = None if who is None else who.names[who.of_row]
-    weigh(model, weights)
-    by_row = {"labels": known, "together": ids, "error": s, "weights": weights}
-    return remember(model, "gaussian", arguments, by_row=by_row)
+    by_row = {**latent.by_row, "error": s}
+    return remember(latent.weigh(model), "gaussian", arguments, by_row=by_row)

@@ -28,7 +28,7 @@ Maximum likelihood does not see priors: EM leaves w0 and c or tau out, and fits 
 itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,9 @@ from unmix.arguments import one_of
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .components import component_names  # noqa: TID251
 from .group_names import groups_of  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .logistic_normal import expected_weights, logistic_normal  # noqa: TID251
 from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
 from .parts import add_rows  # noqa: TID251
@@ -56,11 +57,14 @@ def grouped_weights(
     pooling: str = "dirichlet",
     known: Any = None,
     covariance: str = "full",
+    labels: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     scale: Any = None,
     correlation: float = 2.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of normals in which every group of rows has its own weights.
 
@@ -80,10 +84,18 @@ def grouped_weights(
         fewer, the other rows are of groups never seen (see `unmix.models.on_rows`).
     covariance
         ``"full"``, or ``"diagonal"`` for features that are independent within a component.
+    labels
+        What is known of rows' components, as in `gaussian`. New rows have no labels.
+    fixed
+        Values of ``mu``, ``sigma`` or ``corr`` that are known, as in `gaussian`; or of ``w``
+        (group, component), unless it is logistic-normal.
     concentration
         Of the Dirichlet prior of ``w0``, or of every group's ``w`` without pooling.
     centre, spread, scale, correlation
         Of the priors of components, as in `gaussian`.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`). Priors are scaled to the rows as they
+        stand.
 
     Returns
     -------
@@ -99,7 +111,8 @@ def grouped_weights(
     """
     one_of("pooling", pooling, POOLING)
     rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
-    names = component_names(components, len(rows.values) if known is None else None)
+    latent, held = Latent(rows.labels, labels, weights=weights), Held(fixed)
+    names = latent.component_names(components, counted=known is None)
     group = groups_of("groups", groups, rows.labels, known)
     k, of_component = len(names), by_feature(rows, "component")
 
@@ -107,30 +120,32 @@ def grouped_weights(
         add_rows(model, rows.labels)
         general: Any = np.full(k, 1 / k)
         if pooling == "none":
-            w = pm.Dirichlet("w", [concentration] * k, dims=("group", "component"))
+            w = held("w", ("group", "component"), pm.Dirichlet, [concentration] * k)
         else:
             w0 = general = pm.Dirichlet("w0", [concentration] * k, dims="component")
         if pooling == "dirichlet":
             c = pm.LogNormal("c", 2, 1)
-            w = pm.Dirichlet("w", c * w0, dims=("group", "component"))
+            w = held("w", ("group", "component"), pm.Dirichlet, c * w0)
         elif pooling == "logistic-normal":
             tau = pm.Gamma("tau", 2, 4)
             w = logistic_normal("w", w0, tau, k, dims=("group", "component"))
             general = expected_weights(w0, tau, k) if group.unseen else None
-        mu = pm.Normal("mu", own.centre, own.spread, dims=of_component)
-        sigma = pm.Gamma("sigma", 2, 2 / own.scale, dims=of_component)
-        weights = pt.concatenate([w, general[None]]) if group.unseen else w
-        z = pm.Categorical("z", weights[group.of_row], dims="obs")
-        observe(rows.values, z, mu, sigma, covariance, correlation)
+        mu = held("mu", of_component, pm.Normal, own.centre, own.spread)
+        sigma = held("sigma", of_component, pm.Gamma, 2, 2 / own.scale)
+        of_group = pt.concatenate([w, general[None]]) if group.unseen else w
+        z = latent.declare(of_group[group.of_row], names)
+        observe(rows.values, z, mu, sigma, covariance, correlation, held)
     arguments = {
         "components": components if isinstance(components, int) else list(names),
         "pooling": pooling,
         "known": group.names,
         "covariance": covariance,
+        "fixed": held.plain(),
         "concentration": concentration,
         "centre": own.centre,
         "spread": own.spread,
         "scale": own.scale,
         "correlation": correlation,
     }
-    return remember(model, "grouped_weights", arguments, by_row={"groups": group.values})
+    by_row = {"groups": group.values, **latent.by_row}
+    return remember(latent.weigh(model), "grouped_weights", arguments, by_row=by_row)

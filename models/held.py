@@ -1,17 +1,19 @@
 """Parameters that are known, and parameters that components share.
 
 A parameter that is known stands in the model as a constant: nothing is estimated, and every verb
-takes it as it is. One that all components share has no component axis: all that is left of
-``sigma[z]`` is ``sigma``.
+takes it as it is. Where its prior has hyperparameters that are free, as in `hierarchical`, these
+still learn from it: what is known of one component says what the others are like. A parameter that
+all components share has no component axis: all that is left of ``sigma[z]`` is ``sigma``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.typing import NDArray
+from pytensor.graph.basic import Constant, Variable
 
 from unmix.arguments import numbers, said
 from unmix.errors import UnmixError
@@ -19,95 +21,90 @@ from unmix.printable import listed, printable
 
 from .by_name import by_name  # noqa: TID251  ruff takes siblings for the banned root name
 
-# From the dims of a parameter to the parameter with its prior.
-Declare = Callable[[tuple[str, ...]], Any]
+# What a parameter may be is what its prior may draw.
+ABOVE_ZERO = (pm.Gamma, pm.InverseGamma, pm.Exponential)
+PROBABILITIES = (pm.Dirichlet, pm.Beta)
 
 
 class Held:
-    """Values at which some parameters are held.
+    """Values at which some parameters are held, and the priors of the others.
 
     Parameters
     ----------
     fixed
         By name; NaN where a component is left free.
-    names
-        The parameters that the model has.
-    features, components
-        Names of the columns and of the components, by which Series and frames are read.
-    alike
-        Parameters that all components share.
 
     Raises
     ------
     UnmixError
-        For something else than a dict, or a name that the model does not have.
+        For something else than a dict.
     """
 
-    def __init__(
-        self,
-        fixed: Mapping[str, Any] | None,
-        names: Sequence[str],
-        features: Sequence[str],
-        components: Sequence[Any],
-        alike: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, fixed: Mapping[str, Any] | None) -> None:
         if fixed is not None and not isinstance(fixed, Mapping):
             raise UnmixError(f"fixed is {said(fixed)}: give a dict of values by parameter name")
-        self.values: dict[str, NDArray] = {}
-        for name, value in (fixed or {}).items():
-            if name not in names:
-                raise UnmixError(
-                    f"fixed names {printable(name)}, and the model has {listed(list(names))}"
-                )
-            called = f"fixed[{name!r}]"
-            index = features if name in alike else components
-            value = by_name(called, value, index=index, columns=features)
-            self.values[name] = numbers(called, value, "numbers").astype(float)
+        self._given = dict(fixed or {})
+        self._values: dict[str, NDArray] = {}
+        self._names: list[str] = []  # of the parameters that the model has
 
-    def __call__(self, name: str, dims: tuple[str, ...], declare: Declare) -> Any:
-        """A parameter: the constant that it is held at, or what ``declare`` makes of it.
+    def __call__(
+        self, name: str, dims: tuple[str, ...], prior: Any, *parameters: Any, **options: Any
+    ) -> Any:
+        """A parameter: the constant that it is held at, or a variable with its prior.
 
-        Where some components are free, the parameter has those only, and what is returned has all.
+        Where some components are free, the variable has those only, and what is returned has all.
         To be called in the model's `with` block.
+
+        Parameters
+        ----------
+        name, dims
+            Of the parameter; dims begin with that of the components where there is one.
+        prior, *parameters, **options
+            A distribution of PyMC and what it takes.
 
         Raises
         ------
         UnmixError
-            For values of another shape, or NaN in some features of a component and not in others.
+            For values of another shape or that the prior does not have, or NaN in a part of a
+            component.
         """
-        if name not in self.values:
-            return declare(dims)
-        model = pm.modelcontext(None)
-        shape = tuple(len(model.coords[dim]) for dim in dims)
-        value = self.values[name]
+        self._names.append(name)
+        if name not in self._given:
+            return prior(name, *parameters, dims=dims, **options)
+        coords = pm.modelcontext(None).coords
+        value = self._read(name, *(coords[dim] for dim in dims))
+        shape = tuple(len(coords[dim]) for dim in dims)
         if value.shape != shape:
             raise UnmixError(
                 f"fixed[{name!r}] has shape {value.shape} and the parameter {shape}, one entry for "
                 f"each {' and '.join(dims) or 'model'}: give that, with NaN for what is free"
             )
-        _require_values(name, value)
+        _require_values(name, value, prior, dims)
         free = np.isnan(value)
-        if not free.any():
-            return pt.constant(value)
         if free.all():
-            return declare(dims)
-        by_component = free.reshape(len(value), -1)
-        if name == "w" or (by_component.any(axis=1) != by_component.all(axis=1)).any():
+            return prior(name, *parameters, dims=dims, **options)
+        by_component = free.reshape(len(value), -1) if dims else free[None, None]
+        whole = by_component.all(axis=1)
+        if free.any() and (name == "w" or (by_component.any(axis=1) != whole).any()):
             raise UnmixError(
                 "fixed['w'] is NaN in a part: give all weights or none"
                 if name == "w"
-                else f"fixed[{name!r}] is NaN in some features of a component: hold all of them or "
+                else f"fixed[{name!r}] is NaN in a part of a component: hold all of its numbers or "
                 "none"
             )
-        which = np.flatnonzero(by_component.all(axis=1))
-        labels = model.coords[dims[0]]
-        model.add_coord(f"free_{name}", [labels[k] for k in which])
-        part = declare((f"free_{name}", *dims[1:]))
-        return pt.constant(np.where(free, 0.0, value))[which].set(part)
+        if any(isinstance(p, Variable) and not isinstance(p, Constant) for p in parameters):
+            known = value if not free.any() else value[~whole]
+            drawn = prior.dist(*parameters, shape=known.shape, **options)
+            pm.Potential(f"{name}_known", pm.logp(drawn, known))
+        if not free.any():
+            return pt.constant(value)
+        which = np.flatnonzero(whole)
+        part = f"free_{name}"
+        pm.modelcontext(None).add_coord(part, [coords[dims[0]][k] for k in which])
+        variable = prior(name, *parameters, dims=(part, *dims[1:]), **options)
+        return pt.constant(np.where(free, 0.0, value))[which].set(variable)
 
-    def factor(
-        self, name: str, stack: tuple[int, ...], features: int, declare: Callable[..., Any]
-    ) -> Any:
+    def correlations(self, name: str, stack: tuple[int, ...], features: int, eta: float) -> Any:
         """The same for correlations: given as matrices, in the model as their Cholesky factors.
 
         Parameters
@@ -118,17 +115,23 @@ class Held:
             (K,), or () where components share one matrix.
         features
             Rows and columns of a matrix.
-        declare
-            From such a ``stack`` to the parameter with its prior.
+        eta
+            Of the LKJ prior.
 
         Raises
         ------
         UnmixError
             For what is no stack of correlation matrices.
         """
-        if name not in self.values:
+
+        def declare(stack: tuple[int, ...]) -> Any:
+            return pm.LKJCorr(name, n=features, eta=eta, shape=(*stack, features, features))
+
+        self._names.append(name)
+        if name not in self._given:
             return declare(stack)
-        value, shape = self.values[name], (*stack, features, features)
+        columns = pm.modelcontext(None).coords["feature"]
+        value, shape = self._read(name, columns, columns), (*stack, features, features)
         if value.shape != shape:
             raise UnmixError(
                 f"fixed[{name!r}] has shape {value.shape} and the correlation matrices {shape}: "
@@ -154,25 +157,51 @@ class Held:
         return pt.constant(fixed)[which].set(declare((len(which),)))
 
     def plain(self) -> dict[str, Any] | None:
-        """The values as JSON holds them; None where there are none."""
-        return {name: value.tolist() for name, value in self.values.items()} or None
+        """The values as JSON holds them, None where there are none; when all is declared.
+
+        Raises
+        ------
+        UnmixError
+            For a name that is not among those that were declared.
+        """
+        for name in self._given:
+            if name not in self._names:
+                raise UnmixError(
+                    f"fixed names {printable(name)}: what this model can hold is "
+                    f"{listed(self._names)}"
+                )
+        return {name: value.tolist() for name, value in self._values.items()} or None
+
+    def _read(self, name: str, index: Any = None, columns: Any = None, *_: Any) -> NDArray:
+        """What was given, by the names along its axes, as numbers."""
+        called = f"fixed[{name!r}]"
+        value = by_name(called, self._given[name], index=index, columns=columns)
+        self._values[name] = numbers(called, value, "numbers").astype(float)
+        return self._values[name]
 
 
-def _require_values(name: str, value: NDArray) -> None:
+def _require_values(name: str, value: NDArray, prior: Any, dims: tuple[str, ...]) -> None:
     """Refuse what the parameter cannot be; NaN stands for what is free."""
     known = value[~np.isnan(value)]
     if np.isinf(known).any():
         raise UnmixError(f"fixed[{name!r}] is infinite: give finite numbers")
-    if (name in ("sigma", "w") and (known < 0).any()) or (name == "sigma" and (known == 0).any()):
-        least = "0 or more" if name == "w" else "above 0"
-        raise UnmixError(f"fixed[{name!r}] is {known.min():g}: give numbers {least}")
-    if name == "w" and len(known) == len(value) and abs(known.sum() - 1.0) > 1e-9:
-        raise UnmixError(
-            f"fixed['w'] must sum to one and its numbers sum to {known.sum():g}: divide them by it"
-        )
+    if prior in ABOVE_ZERO and (known <= 0).any():
+        raise UnmixError(f"fixed[{name!r}] is {known.min():g}: give numbers above 0")
+    if prior in PROBABILITIES and (known < 0).any():
+        raise UnmixError(f"fixed[{name!r}] is {known.min():g}: give numbers 0 or more")
+    if prior is pm.Beta and (known > 1).any():
+        raise UnmixError(f"fixed[{name!r}] is {known.max():g}: give numbers between 0 and 1")
+    if prior is pm.Dirichlet:
+        off = np.nan_to_num(value.sum(axis=-1) - 1.0)
+        worst = off.flat[np.abs(off).argmax()]
+        if abs(worst) > 1e-9:
+            raise UnmixError(
+                f"fixed[{name!r}] must sum to one over each {dims[-1]} and its numbers sum to "
+                f"{1 + worst:g}: divide them by it"
+            )
 
 
-def shared(equal: Any, names: Sequence[str]) -> tuple[str, ...]:
+def shared(equal: Any, names: tuple[str, ...]) -> tuple[str, ...]:
     """Names of the parameters that are equal for all components.
 
     Raises

@@ -21,16 +21,18 @@ R, and spread Gamma(2, 2 / R), whose shape of 2 keeps all means from falling ont
 Maximum likelihood does not see priors: EM leaves centre, spread and beta out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pymc as pm
+import pytensor.tensor as pt
 
 from unmix.arguments import one_of
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
 from .parts import add_rows  # noqa: TID251
 
@@ -40,11 +42,15 @@ def hierarchical(
     components: int | Sequence[str] = 2,
     *,
     means: str = "shrunk",
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     covariance: str = "full",
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     correlation: float = 2.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of normals with hyperpriors on means and variances.
 
@@ -57,6 +63,13 @@ def hierarchical(
     means
         ``"shrunk"``: ``centre`` and ``spread`` of component means are free. ``"apart"``: they are
         fixed, as in Richardson and Green (1997).
+    labels
+        What is known of rows' components, as in `gaussian`. New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of ``w``, ``mu``, ``variance`` or ``corr`` that are known, as in `gaussian`. What is
+        known of some components informs ``centre``, ``spread`` and ``beta``, and so the others.
     covariance
         ``"full"``, or ``"diagonal"`` for features that are independent within a component.
     concentration
@@ -66,13 +79,17 @@ def hierarchical(
         shape () or (feature,). By default the data's own.
     correlation
         LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
         Free ``w`` (component), ``mu`` and ``variance`` (component[, feature]), hyperparameters
         ``beta`` and, when shrunk, ``centre`` and ``spread`` ([feature]), ``corr`` (Cholesky factors
-        of the correlation matrices, when full), latent ``z`` (obs), observed ``x``.
+        of the correlation matrices, when full), latent ``z`` (obs, or subject), observed
+        ``x``.
 
     Raises
     ------
@@ -82,7 +99,8 @@ def hierarchical(
     """
     one_of("means", means, ("shrunk", "apart"))
     rows, own = normal_rows(x, centre=centre, spread=spread)
-    names = component_names(components, len(rows.values) if centre is None else None)
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=centre is None)
     each, of_component = by_feature(rows), by_feature(rows, "component")
 
     with pm.Model(coords=coordinates(rows, names)) as model:
@@ -93,18 +111,19 @@ def hierarchical(
             middle = pm.Normal("centre", own.centre, own.spread, dims=each)
             width = pm.Gamma("spread", 2, 2 / own.spread, dims=each)
         beta = pm.Gamma("beta", 0.2, 10 / own.spread**2, dims=each)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        mu = pm.Normal("mu", middle, width, dims=of_component)
-        variance = pm.InverseGamma("variance", 2, beta, dims=of_component)
-        z = pm.Categorical("z", w, dims="obs")
-        observe(rows.values, z, mu, pm.math.sqrt(variance), covariance, correlation)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        mu = held("mu", of_component, pm.Normal, middle, width)
+        variance = held("variance", of_component, pm.InverseGamma, 2, beta)
+        z = latent.declare(w, names)
+        observe(rows.values, z, mu, pt.sqrt(variance), covariance, correlation, held)
     arguments = {
         "components": components if isinstance(components, int) else list(names),
         "means": means,
         "covariance": covariance,
+        "fixed": held.plain(),
         "concentration": concentration,
         "centre": own.centre,
         "spread": own.spread,
         "correlation": correlation,
     }
-    return remember(model, "hierarchical", arguments)
+    return remember(latent.weigh(model), "hierarchical", arguments, by_row=latent.by_row)

@@ -112,6 +112,14 @@ def of_subjects(known: NDArray, rows: NDArray, who: Subjects) -> NDArray:
     return _agreed(known, rows, who) if known.ndim == 1 else _product(known, rows, who)
 
 
+def to_keep(known: NDArray, components: Any) -> NDArray:
+    """Labels as `read` takes them again: by name where a name looks like a number."""
+    named_by_text = not isinstance(components, range)
+    if known.ndim == 1 and named_by_text and any(_whole(k) is not None for k in components):
+        return np.append(np.array(components, dtype=np.str_), "")[known]  # −1 is the last, empty
+    return known
+
+
 # -- hard labels ----------------------------------------------------------------------------------
 
 
@@ -168,7 +176,7 @@ def _agreed(known: NDArray, rows: NDArray, who: Subjects) -> NDArray:
         subject = who.of_row[int(np.flatnonzero(torn)[0])]
         of_it = (who.of_row == subject) & (known != UNKNOWN)
         raise UnmixError(
-            f"labels contradict together: {named(rows, of_it)} belong to "
+            f"labels contradict each other: {named(rows, of_it)} belong to subject "
             f"{printable(who.names[subject])} and have different labels; correct one of them"
         )
     return highest
@@ -220,8 +228,9 @@ def _product(a: NDArray, rows: NDArray, who: Subjects) -> NDArray:
     if torn.any():
         subject = int(np.flatnonzero(torn)[0])
         raise UnmixError(
-            f"labels contradict together: those of {named(rows, who.of_row == subject)}, which "
-            f"belong to {printable(who.names[subject])}, leave no component possible; correct one"
+            f"labels contradict each other: those of {named(rows, who.of_row == subject)}, which "
+            f"belong to subject {printable(who.names[subject])}, leave no component possible; "
+            "correct one"
         )
     product: NDArray = np.exp(log_a - log_a.max(axis=1, keepdims=True))
     return product

@@ -35,7 +35,8 @@ from unmix.levels import (
 from unmix.recipe import remember
 from unmix.safe_names import safe_names
 
-from .components import component_names  # noqa: TID251  a sibling
+from .held import Held  # noqa: TID251  a sibling
+from .latent import Latent  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
@@ -45,8 +46,12 @@ def latent_class(
     components: Any = 2,
     *,
     levels: Mapping[str, Any] | None = None,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     item_concentration: float = 1.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare latent classes: categorical or binary items.
 
@@ -60,17 +65,27 @@ def latent_class(
     levels
         Levels of items, by column: the order of those found, or more than occur. By default the
         categories of a categorical, and of any other column the values found, sorted.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free.
     concentration
         Of the Dirichlet prior of ``w``.
     item_concentration
         Of the Dirichlet prior of each item's probabilities within a class.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
 
     Returns
     -------
     pymc.Model
-        Free ``w`` (component) and ``p`` (component, item, level), latent ``z`` (obs), observed
-        ``x`` (obs, item), as numbers of levels from 0; variables of their own for items with
-        different levels.
+        Free ``w`` (component) and ``p`` (component, item, level), latent ``z`` (obs, or
+        subject), observed ``x`` (obs, item), as numbers of levels from 0; variables of their
+        own for items with different levels.
 
     Raises
     ------
@@ -85,33 +100,31 @@ def latent_class(
     frame = as_frame(x)
     known, codes = items(frame, levels)
     given = levels is not None and len(levels) == len(known)  # then any rows will do
-    names = component_names(components, None if given else len(frame))
+    rows = row_labels(frame)
+    latent, held = Latent(rows, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration = positive("concentration", concentration)
     item_concentration = positive("item_concentration", item_concentration)
     # 1 and True are equal to Python, and are different levels.
     alike = len({tuple((type(v), v) for v in given) for given in known.values()}) == 1
     called = {} if alike else safe_names(known, ("p", "level"))
     with pm.Model(coords={"component": names}) as model:
-        add_rows(model, row_labels(frame))
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        z = pm.Categorical("z", w, dims="obs")
+        add_rows(model, rows)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        z = latent.declare(w, names)
         if alike:
             same = next(iter(known.values()))
             model.add_coords({"item": list(known), "level": same})
-            p = pm.Dirichlet(
-                "p", [item_concentration] * len(same), dims=("component", "item", "level")
-            )
+            alpha = [item_concentration] * len(same)
+            p = held("p", ("component", "item", "level"), pm.Dirichlet, alpha)
             cells = cells_of(as_cells(np.stack(list(codes.values()), axis=1)))
             pm.Categorical(
                 "x", cells.shares(p[z], len(same)), observed=cells.whole, dims=("obs", "item")
             )
         for item, name in called.items():
             model.add_coord(f"level_{name}", known[item])
-            p = pm.Dirichlet(
-                f"p_{name}",
-                [item_concentration] * len(known[item]),
-                dims=("component", f"level_{name}"),
-            )
+            alpha = [item_concentration] * len(known[item])
+            p = held(f"p_{name}", ("component", f"level_{name}"), pm.Dirichlet, alpha)
             cells = cells_of(as_cells(codes[item]), name)
             shares = cells.shares(p[z], len(known[item]))
             pm.Categorical(name, shares, observed=cells.whole, dims="obs")
@@ -122,14 +135,16 @@ def latent_class(
     arguments = {
         "components": components,
         "levels": known,
+        "fixed": held.plain(),
         "concentration": concentration,
         "item_concentration": item_concentration,
     }
     titles = {name: item for item, name in called.items()}
     shown = {"x": next(iter(known.values()))} if alike else {called[i]: known[i] for i in known}
     return remember(
-        model, "latent_class", arguments, table=frame, encode=encode, titles=titles, levels=shown
-    )
+        latent.weigh(model), "latent_class", arguments, table=frame, by_row=latent.by_row,
+        encode=encode, titles=titles, levels=shown,
+    )  # fmt: skip
 
 
 def _encoded(new: Any, known: dict[str, list[Level]], called: dict[str, str]) -> dict[str, NDArray]:

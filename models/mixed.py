@@ -49,7 +49,8 @@ from .columns import (  # noqa: TID251  a sibling
     scales_of,
     values_of,
 )
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
 
@@ -60,7 +61,11 @@ def mixed(
     families: Mapping[str, str] | None = None,
     levels: Mapping[str, Any] | None = None,
     scales: Mapping[str, Mapping[str, float]] | None = None,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare columns of different kinds that share one z: numbers, counts and categories.
 
@@ -80,15 +85,26 @@ def mixed(
         What priors are measured in, by column, in units of the column: ``centre``, ``spread`` and
         ``scale`` of a normal or t, ``mean`` of counts and waiting times, as in the models of one
         family. By default the data's own.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name as ``mu_age``, in full shape; NaN for
+        components that are free.
     concentration
         Of the Dirichlet prior of ``w``.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
-        Free ``w`` (component), latent ``z`` (obs), an observed variable for each column, named
-        after it, and its parameters: ``mu_age`` and ``sigma_age`` of a normal column ``age``.
-        Where a column's name cannot be a variable's, the nearest one that can.
+        Free ``w`` (component), latent ``z`` (obs, or subject), an observed variable for each
+        column, named after it, and its parameters: ``mu_age`` and ``sigma_age`` of a normal column
+        ``age``. Where a column's name cannot be a variable's, the nearest one that can.
 
     Raises
     ------
@@ -104,19 +120,20 @@ def mixed(
     columns = list(frame.columns)
     declared = checked_levels(levels, columns)
     chosen = _chosen(families, columns)
-    labels = row_labels(frame)
+    rows = row_labels(frame)
     for name in columns:
         if name not in chosen:
             chosen[name] = "categorical" if name in declared else guess(frame[name])
     given = _scales(scales, chosen, declared)
-    names = component_names(components, None if given else len(frame))
+    latent, held = Latent(rows, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration = positive("concentration", concentration)
     called = safe_names(columns, PARTS)
     values: dict[str, NDArray] = {}
     known: dict[str, list[Level]] = {}
     for name in columns:
         values[name], found = values_of(
-            frame[name], chosen[name], declared.get(name), labels, constant=bool(given)
+            frame[name], chosen[name], declared.get(name), rows, constant=bool(given)
         )
         if not given:
             require_different(frame[name], chosen[name], values[name])
@@ -124,12 +141,12 @@ def mixed(
             known[name] = found
     measured = given or {name: scales_of(values[name], chosen[name]) for name in columns}
     with pm.Model(coords={"component": names}) as model:
-        add_rows(model, labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        z = pm.Categorical("z", w, dims="obs")
+        add_rows(model, rows)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        z = latent.declare(w, names)
         for name in columns:
             column = Column(called[name], values[name], known.get(name, []), measured[name])
-            FAMILIES[chosen[name]](column, z)
+            FAMILIES[chosen[name]](column, z, held)
 
     def encode(new: Any) -> dict[str, NDArray]:
         return _encoded(new, chosen, known, called)
@@ -139,13 +156,15 @@ def mixed(
         "families": {name: chosen[name] for name in columns},
         "levels": known,
         "scales": measured,
+        "fixed": held.plain(),
         "concentration": concentration,
     }
     titles = {variable: column for column, variable in called.items()}
     shown = {called[name]: given for name, given in known.items()}
     return remember(
-        model, "mixed", arguments, table=frame, encode=encode, titles=titles, levels=shown
-    )
+        latent.weigh(model), "mixed", arguments, table=frame, by_row=latent.by_row,
+        encode=encode, titles=titles, levels=shown,
+    )  # fmt: skip
 
 
 def _scales(

@@ -18,6 +18,7 @@ within a component have the coefficient of variation 1 / √alpha. Its prior is 
 distribution's (alpha = 1) to nearly Poisson.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pymc as pm
@@ -27,7 +28,8 @@ from unmix.derive.present import NEVER
 from unmix.recipe import remember
 
 from .by_name import per_column  # noqa: TID251  a sibling
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
@@ -36,9 +38,13 @@ def negative_binomial(
     x: Any,
     components: Any = 2,
     *,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     mean: Any = None,
     alpha: Any = 10.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of negative binomial distributions: overdispersed counts.
 
@@ -49,6 +55,14 @@ def negative_binomial(
         cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free.
     concentration
         Of the Dirichlet prior of ``w``.
     mean
@@ -56,12 +70,15 @@ def negative_binomial(
         the mean of the column.
     alpha
         Mean of the exponential prior of ``alpha``, shape () or (feature,).
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
-        Free ``w`` (component), ``mu`` and ``alpha`` (component[, feature]), latent ``z`` (obs),
-        observed ``x``.
+        Free ``w`` (component), ``mu`` and ``alpha`` (component[, feature]), latent ``z`` (obs,
+        or subject), observed ``x``.
 
     Raises
     ------
@@ -76,31 +93,33 @@ def negative_binomial(
     """
     given = mean is not None  # then any rows will do
     rows = as_counts(x, missing=True, constant=given)
-    names = component_names(components, None if given else len(rows.values))
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration = positive("concentration", concentration)
     mean = (
         typical(rows.values) if mean is None else per_column("mean", mean, rows.features, above=0)
     )
     alpha = positive("alpha", alpha)
     feature = ("feature",) if rows.values.ndim == 2 else ()
+    with pm.Model(coords={"component": names, "feature": rows.features}) as model:
+        add_rows(model, rows.labels)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        mu = held("mu", ("component", *feature), pm.Exponential, scale=mean)
+        spread = held("alpha", ("component", *feature), pm.Exponential, scale=alpha)
+        z = latent.declare(w, names)
+        cells = cells_of(rows.values)
+        pm.NegativeBinomial(
+            "x",
+            mu=cells.known(mu[z], NEVER),
+            alpha=cells.known(spread[z], 1.0),
+            observed=cells.whole,
+            dims=("obs", *feature),
+        )
     arguments = {
         "components": components,
         "concentration": concentration,
         "mean": mean,
         "alpha": alpha,
+        "fixed": held.plain(),
     }
-    with pm.Model(coords={"component": names, "feature": rows.features}) as model:
-        add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        mu = pm.Exponential("mu", scale=mean, dims=("component", *feature))
-        alpha = pm.Exponential("alpha", scale=alpha, dims=("component", *feature))
-        z = pm.Categorical("z", w, dims="obs")
-        cells = cells_of(rows.values)
-        pm.NegativeBinomial(
-            "x",
-            mu=cells.known(mu[z], NEVER),
-            alpha=cells.known(alpha[z], 1.0),
-            observed=cells.whole,
-            dims=("obs", *feature),
-        )
-    return remember(model, "negative_binomial", arguments)
+    return remember(latent.weigh(model), "negative_binomial", arguments, by_row=latent.by_row)

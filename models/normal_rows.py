@@ -18,6 +18,7 @@ from unmix.arguments import one_of
 from unmix.rows import Rows, as_rows
 
 from .by_name import per_column  # noqa: TID251  ruff takes siblings for the banned root name
+from .held import Held  # noqa: TID251
 from .normals import observe as observe_normals  # noqa: TID251
 from .parts import positive  # noqa: TID251
 
@@ -80,8 +81,9 @@ def observe(
     z: Any,
     mu: Any,
     sigma: Any,
-    covariance: str = "diagonal",
-    correlation: float = 2.0,
+    covariance: str,
+    correlation: float,
+    held: Held,
 ) -> None:
     """Declare ``x``, inside a ``with`` block.
 
@@ -97,11 +99,12 @@ def observe(
         ``"full"`` adds ``corr``, Cholesky factors of one correlation matrix a component.
     correlation
         LKJ shape of its prior.
+    held
+        What parameters are held at.
     """
     one_of("covariance", covariance, ("full", "diagonal"))
     k, corr = len(pm.modelcontext(None).coords["component"]), None
     if values.ndim == 2 and covariance == "full":
-        d = values.shape[1]
         eta = positive("correlation", correlation)
-        corr = pm.LKJCorr("corr", n=d, eta=eta, shape=(k, d, d))
+        corr = held.correlations("corr", (k,), values.shape[1], eta)
     observe_normals(values, z, mu, sigma, corr, normals=k)

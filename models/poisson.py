@@ -11,6 +11,7 @@ all distributions of positive numbers with a given mean has the largest entropy,
 the column's own: counting for twice as long changes nothing.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pymc as pm
@@ -20,7 +21,8 @@ from unmix.derive.present import NEVER
 from unmix.recipe import remember
 
 from .by_name import per_column  # noqa: TID251  a sibling
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive, typical  # noqa: TID251
 
@@ -29,9 +31,13 @@ def poisson(
     x: Any,
     components: Any = 2,
     *,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     shape: float = 1.0,
     mean: Any = None,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of Poisson distributions: counts.
 
@@ -42,17 +48,28 @@ def poisson(
         cell is missing.
     components
         K, at least 1 and at most the number of rows; or a sequence of names.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free.
     concentration
         Of the Dirichlet prior of ``w``.
     shape, mean
         Of the Gamma prior of ``rate``; mean in units of x, shape () or (feature,). By default 1
         and the mean of the column.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
-        Free ``w`` (component) and ``rate`` (component[, feature]), latent ``z`` (obs), observed
-        ``x``.
+        Free ``w`` (component) and ``rate`` (component[, feature]), latent ``z`` (obs, or
+        subject), observed ``x``.
 
     Raises
     ------
@@ -62,7 +79,8 @@ def poisson(
     """
     given = mean is not None  # then any rows will do
     rows = as_counts(x, missing=True, constant=given)
-    names = component_names(components, None if given else len(rows.values))
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration, shape = positive("concentration", concentration), positive("shape", shape)
     mean = (
         typical(rows.values) if mean is None else per_column("mean", mean, rows.features, above=0)
@@ -70,9 +88,9 @@ def poisson(
     feature = ("feature",) if rows.values.ndim == 2 else ()
     with pm.Model(coords={"component": names, "feature": rows.features}) as model:
         add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        rate = pm.Gamma("rate", shape, shape / mean, dims=("component", *feature))
-        z = pm.Categorical("z", w, dims="obs")
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        rate = held("rate", ("component", *feature), pm.Gamma, shape, shape / mean)
+        z = latent.declare(w, names)
         cells = cells_of(rows.values)
         pm.Poisson("x", cells.known(rate[z], NEVER), observed=cells.whole, dims=("obs", *feature))
     arguments = {
@@ -80,5 +98,6 @@ def poisson(
         "concentration": concentration,
         "shape": shape,
         "mean": mean,
+        "fixed": held.plain(),
     }
-    return remember(model, "poisson", arguments)
+    return remember(latent.weigh(model), "poisson", arguments, by_row=latent.by_row)

@@ -20,7 +20,7 @@ Priors are those of `gaussian`, scaled to the data. A subject may have a single 
 seen needs nothing special: a second model on its rows has the same parameters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pymc as pm
@@ -28,10 +28,10 @@ import pymc as pm
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .normal_rows import by_feature, coordinates, normal_rows, observe  # noqa: TID251
 from .parts import add_rows  # noqa: TID251
-from .together import subjects as subjects_of  # noqa: TID251
 
 
 def repeated_measures(
@@ -40,11 +40,14 @@ def repeated_measures(
     components: int | Sequence[str] = 2,
     *,
     covariance: str = "full",
+    labels: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     scale: Any = None,
     correlation: float = 2.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of normals in which all rows of a subject share one assignment.
 
@@ -59,10 +62,18 @@ def repeated_measures(
         K, or names of the components.
     covariance
         ``"full"``, or ``"diagonal"`` for features that are independent within a component.
+    labels
+        What is known of rows' components, as in `gaussian`: what is known of a row is known of its
+        subject. New rows have no labels.
+    fixed
+        Values of parameters that are known, as in `gaussian`.
     concentration
         Of the Dirichlet prior of ``w``.
     centre, spread, scale, correlation
         Of the priors of components, as in `gaussian`.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
@@ -76,25 +87,25 @@ def repeated_measures(
         As `gaussian`, with subjects in the place of rows where components are counted.
     """
     rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
-    subject = subjects_of(subjects, rows.labels)
-    names = component_names(components, len(subject.names) if centre is None else None)
+    latent, held = Latent(rows.labels, labels, subjects, weights, called="subjects"), Held(fixed)
+    names = latent.component_names(components, counted=centre is None)
     of_component = by_feature(rows, "component")
 
-    with pm.Model(coords=coordinates(rows, names, subject=subject.names)) as model:
+    with pm.Model(coords=coordinates(rows, names)) as model:
         add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        mu = pm.Normal("mu", own.centre, own.spread, dims=of_component)
-        sigma = pm.Gamma("sigma", 2, 2 / own.scale, dims=of_component)
-        z = pm.Categorical("z", w, dims="subject")
-        observe(rows.values, z[subject.of_row], mu, sigma, covariance, correlation)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        mu = held("mu", of_component, pm.Normal, own.centre, own.spread)
+        sigma = held("sigma", of_component, pm.Gamma, 2, 2 / own.scale)
+        z = latent.declare(w, names)  # that of each row, one for all rows of a subject
+        observe(rows.values, z, mu, sigma, covariance, correlation, held)
     arguments = {
         "components": components if isinstance(components, int) else list(names),
         "covariance": covariance,
+        "fixed": held.plain(),
         "concentration": concentration,
         "centre": own.centre,
         "spread": own.spread,
         "scale": own.scale,
         "correlation": correlation,
     }
-    by_row = {"subjects": subject.names[subject.of_row]}
-    return remember(model, "repeated_measures", arguments, by_row=by_row)
+    return remember(latent.weigh(model), "repeated_measures", arguments, by_row=latent.by_row)

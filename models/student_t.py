@@ -17,6 +17,7 @@ not its standard deviation. nu is Gamma(2, 0.1): mean 20, little mass below 1 an
 where a t is a normal for all that data can tell (Juárez and Steel 2010, JBES 28:52).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ from unmix.recipe import remember
 from unmix.rows import as_rows
 
 from .by_name import per_column  # noqa: TID251  a sibling
-from .components import component_names  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .missing import cells_of  # noqa: TID251
 from .parts import add_rows, positive  # noqa: TID251
 
@@ -40,12 +42,16 @@ def student_t(
     components: Any = 2,
     *,
     covariance: str = "diagonal",
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     scale: Any = None,
     nu: Any = NU,
     correlation: float = 2.0,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of Student's t distributions: rows with outliers.
 
@@ -58,6 +64,14 @@ def student_t(
         K, at least 1 and at most the number of rows; or a sequence of names.
     covariance
         ``"diagonal"`` for features that are independent within a component, or ``"full"``.
+    labels
+        What is known of rows' components: names or numbers (obs,), missing where unknown; or
+        factors of the weights (obs, component). New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of parameters that are known, by name, in full shape; NaN for components that are
+        free. ``corr`` is given as correlation matrices.
     concentration
         Of the Dirichlet prior of ``w``.
     centre, spread
@@ -69,13 +83,16 @@ def student_t(
         Shape and rate of the Gamma prior of ``nu``.
     correlation
         LKJ shape of the prior of correlations; 1 is uniform, larger is closer to none.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
         Free ``w`` and ``nu`` (component), ``mu`` and ``sigma`` (component[, feature]), ``corr``
-        (Cholesky factors of the correlation matrices, when full), latent ``z`` (obs), observed
-        ``x``.
+        (Cholesky factors of the correlation matrices, when full), latent ``z`` (obs, or
+        subject), observed ``x``.
 
     Raises
     ------
@@ -92,7 +109,8 @@ def student_t(
     given = all(v is not None for v in (centre, spread, scale))  # then any rows will do
     rows = as_rows(x, missing=True, constant=given)
     values = rows.values
-    names = component_names(components, None if given else len(values))
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=not given)
     concentration = positive("concentration", concentration)
     if not given:
         low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
@@ -106,16 +124,6 @@ def student_t(
     if np.shape(nu) != (2,):
         raise UnmixError(f"nu is {said(nu)}: give the shape and the rate of its Gamma prior")
     shape, rate = positive("nu", nu)
-    arguments = {
-        "components": components,
-        "covariance": covariance,
-        "concentration": concentration,
-        "centre": centre,
-        "spread": spread,
-        "scale": scale,
-        "nu": [float(shape), float(rate)],
-        "correlation": correlation,
-    }
     d = 1 if values.ndim == 1 else values.shape[1]
     if d > 1 and covariance == "full" and np.isnan(values).any():
         row, column = np.argwhere(np.isnan(values))[0]
@@ -127,13 +135,13 @@ def student_t(
     feature = ("feature",) if d > 1 else ()
     with pm.Model(coords={"component": names, "feature": rows.features}) as model:
         add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * len(names), dims="component")
-        mu = pm.Normal("mu", centre, spread, dims=("component", *feature))
-        sigma = pm.Gamma("sigma", 2, 2 / scale, dims=("component", *feature))
-        nu = pm.Gamma("nu", shape, rate, dims="component")
-        z = pm.Categorical("z", w, dims="obs")
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * len(names))
+        mu = held("mu", ("component", *feature), pm.Normal, centre, spread)
+        sigma = held("sigma", ("component", *feature), pm.Gamma, 2, 2 / scale)
+        nu = held("nu", ("component",), pm.Gamma, shape, rate)
+        z = latent.declare(w, names)
         if d > 1 and covariance == "full":
-            corr = pm.LKJCorr("corr", n=d, eta=correlation, shape=(len(names), d, d))
+            corr = held.correlations("corr", (len(names),), d, correlation)
             chol = sigma[..., None] * corr
             pm.MvStudentT(
                 "x", nu=nu[z], mu=mu[z], chol=chol[z], observed=values, dims=("obs", "feature")
@@ -149,4 +157,15 @@ def student_t(
                 observed=cells.filled,
                 dims=("obs", *feature),
             )
-    return remember(model, "student_t", arguments)
+    arguments = {
+        "components": components,
+        "covariance": covariance,
+        "fixed": held.plain(),
+        "concentration": concentration,
+        "centre": centre,
+        "spread": spread,
+        "scale": scale,
+        "nu": [float(shape), float(rate)],
+        "correlation": correlation,
+    }
+    return remember(latent.weigh(model), "student_t", arguments, by_row=latent.by_row)

@@ -37,7 +37,7 @@ class Subjects:
     of_row: NDArray[np.integer]
 
 
-def subjects(together: Any, rows: NDArray) -> Subjects:
+def subjects(together: Any, rows: NDArray, called: str = "together") -> Subjects:
     """Read off which rows share an assignment.
 
     Parameters
@@ -47,15 +47,17 @@ def subjects(together: Any, rows: NDArray) -> Subjects:
         NaN, empty text) is on its own.
     rows
         Names of the rows, shape (obs,).
+    called
+        What to call ``together`` in errors.
 
     Raises
     ------
     UnmixError
         For another length, or more than one value a row.
     """
-    ids = by_row("together", together, rows)
+    ids = by_row(called, together, rows)
     if ids.ndim != 1:
-        raise UnmixError("together has several columns: give the subject of each row in one")
+        raise UnmixError(f"{called} has several columns: give the subject of each row in one")
     alone = missing(ids)
     if ids.dtype.kind == "f" and np.array_equal(ids[~alone], np.floor(ids[~alone])):
         ids = np.where(alone, 0, ids).astype(np.int64)  # whole numbers beside cells that are NaN

@@ -28,7 +28,7 @@ each group, with its mean on each, then has sigma 0 and an infinite likelihood: 
 group EM ends there (status *collapsed*), or means little.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,8 +41,9 @@ from unmix.printable import printable
 from unmix.recipe import remember
 
 # ruff takes siblings for the banned root name
-from .components import component_names  # noqa: TID251
 from .group_names import Groups, groups_of, nested  # noqa: TID251
+from .held import Held  # noqa: TID251
+from .latent import Latent  # noqa: TID251
 from .normal_rows import by_feature, coordinates, normal_rows  # noqa: TID251
 from .normals import observe_cells  # noqa: TID251
 from .parts import add_rows  # noqa: TID251
@@ -56,10 +57,14 @@ def varying_means(
     regions: Any = None,
     known: Any = None,
     known_regions: Any = None,
+    labels: Any = None,
+    together: Any = None,
+    fixed: Mapping[str, Any] | None = None,
     concentration: float = 1.0,
     centre: Any = None,
     spread: Any = None,
     scale: Any = None,
+    weights: Any = None,
 ) -> pm.Model:
     """Declare a mixture of normals in which every group of rows moves the components' means.
 
@@ -78,19 +83,29 @@ def varying_means(
         Names of the groups that the model has means for, and the region of each, shape (group,).
         By default those that rows are of; with fewer, the other rows are of groups never seen (see
         `unmix.models.on_rows`).
+    labels
+        What is known of rows' components, as in `gaussian`. New rows have no labels.
+    together
+        The subject of each row: rows of one subject share one ``z``. Missing: a row on its own.
+    fixed
+        Values of ``w``, ``mu`` or ``sigma`` that are known, as in `gaussian`. ``mu`` is where
+        components lie in general; groups still move them.
     concentration
         Of the Dirichlet prior of ``w``.
     centre, spread, scale
         Middle and length of the data's range, and its standard deviation, by which priors are
         scaled; in units of x, shape () or (feature,). By default the data's own.
+    weights
+        How much each row counts, 0 or more (`unmix.weigh`); rows of one subject have one weight.
+        Priors are scaled to the rows as they stand.
 
     Returns
     -------
     pymc.Model
         Free ``w`` (component), ``mu`` (component[, feature]), ``between`` ([feature]), ``mu_group``
         (group, component[, feature]), ``sigma`` (component[, feature]), and with regions
-        ``between_regions`` and ``mu_region`` (region, component[, feature]); latent ``z`` (obs),
-        observed ``x``.
+        ``between_regions`` and ``mu_region`` (region, component[, feature]); latent ``z`` (obs, or
+        subject), observed ``x``.
 
     Raises
     ------
@@ -99,7 +114,8 @@ def varying_means(
         in another region than before.
     """
     rows, own = normal_rows(x, centre=centre, spread=spread, scale=scale)
-    names = component_names(components, len(rows.values) if known is None else None)
+    latent, held = Latent(rows.labels, labels, together, weights), Held(fixed)
+    names = latent.component_names(components, counted=known is None)
     group = groups_of("groups", groups, rows.labels, known)
     region, lies_in = _regions(regions, group, rows.labels, known_regions)
     k, each, of_component = len(names), by_feature(rows), by_feature(rows, "component")
@@ -109,8 +125,8 @@ def varying_means(
 
     with pm.Model(coords=coords) as model:
         add_rows(model, rows.labels)
-        w = pm.Dirichlet("w", [concentration] * k, dims="component")
-        mu = pm.Normal("mu", own.centre, own.spread, dims=of_component)
+        w = held("w", ("component",), pm.Dirichlet, [concentration] * k)
+        mu = held("mu", of_component, pm.Normal, own.centre, own.spread)
         between = pm.Gamma("between", 2, 4 / own.scale, dims=each)
         if region is None:
             above = mu
@@ -119,8 +135,8 @@ def varying_means(
             mu_region = pm.Normal("mu_region", mu, wide, dims=("region", *of_component))
             above = mu_region[lies_in]
         mu_group = pm.Normal("mu_group", above, between, dims=("group", *of_component))
-        sigma = pm.Gamma("sigma", 2, 2 / own.scale, dims=of_component)
-        z = pm.Categorical("z", w, dims="obs")
+        sigma = held("sigma", of_component, pm.Gamma, 2, 2 / own.scale)
+        z = latent.declare(w, names)
         if not group.unseen:
             mean, spread_of = mu_group[group.of_row, z], sigma[z]
         elif region is None:
@@ -139,13 +155,15 @@ def varying_means(
         "components": components if isinstance(components, int) else list(names),
         "known": group.names,
         "known_regions": None if region is None else region.names[lies_in],
+        "fixed": held.plain(),
         "concentration": concentration,
         "centre": own.centre,
         "spread": own.spread,
         "scale": own.scale,
     }
-    by_row = {"groups": group.values, "regions": None if region is None else region.values}
-    return remember(model, "varying_means", arguments, by_row=by_row)
+    of_region = None if region is None else region.values
+    by_row = {"groups": group.values, "regions": of_region, **latent.by_row}
+    return remember(latent.weigh(model), "varying_means", arguments, by_row=by_row)
 
 
 def _regions(

@@ -902,6 +902,17 @@ def catalogue_mixed():
     return unmix.models.mixed(frame)
 
 
+# Parameters that one component has alone have no component axis.
+@case(2, 18, {"w": 0}, symmetry=APART)
+def catalogue_latent_class_of_which_some_is_known():
+    items = np.random.default_rng(15).integers(1, 4, size=(18, 3))
+    levels = {f"x{j}": [1, 2, 3] for j in range(3)}
+    labels = np.where(np.arange(18) < 4, np.arange(18) % 2, -1)
+    one = [[0.2, 0.3, 0.5], [0.1, 0.1, 0.8], [0.4, 0.2, 0.4]]
+    fixed = {"p": [np.full((3, 3), np.nan), one]}
+    return unmix.models.latent_class(items, 2, levels=levels, labels=labels, fixed=fixed)
+
+
 # --- Hierarchical stories of the catalogue -------------------------------------------------------
 
 _IN_GROUPS = np.repeat(["a", "b", "c"], [6, 5, 1])  # the last group has a single row
@@ -913,6 +924,32 @@ _BY_GROUP = "the weights of 'z' depend on the row"
 )  # fmt: skip
 def catalogue_hierarchical():
     return unmix.models.hierarchical(_line())
+
+
+# What is known of one component informs the hyperparameters: a term of the density without z.
+@case(
+    2,
+    12,
+    {"w": 0},
+    symmetry=APART,
+    em_left_out=("centre", "spread", "beta"),
+)
+def catalogue_hierarchical_of_which_some_is_known():
+    fixed = {"mu": [np.nan, 2.0], "variance": [np.nan, 1.0]}
+    return unmix.models.hierarchical(_line(), fixed=fixed)
+
+
+@case(
+    2,
+    12,
+    {"w0": 0, "w": 1, "mu": 0, "sigma": 0},
+    symmetry=APART,
+    em_left_out=("w0", "c"),
+    road=_BY_GROUP,
+)
+def catalogue_grouped_weights_with_labels():
+    labels = np.where(np.arange(12) % 5 == 0, (_line() > 0).astype(int), -1)
+    return unmix.models.grouped_weights(_line(), _IN_GROUPS, labels=labels)
 
 
 @case(

@@ -1,5 +1,7 @@
 """`unmix models`, `unmix fit --model`, and columns of any kind from a file."""
 
+import inspect
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +55,18 @@ def refused(done) -> str:
 
 
 def test_the_command_line_names_what_the_catalogue_has():
-    assert set(TAKES) <= set(CATALOGUE)
+    """Every model, and every option whose argument it takes."""
+    assert set(TAKES) == set(CATALOGUE)
+    arguments = {
+        "labels": "labels", "weights": "weights", "fix": "fixed", "names": "components",
+        "covariance": "covariance", "noise": "noise", "families": "families", "group": "groups",
+    }  # fmt: skip
+    for name, entry in CATALOGUE.items():
+        taken = set(inspect.signature(entry).parameters)
+        options = {option for option, argument in arguments.items() if argument in taken}
+        if {"together", "subjects"} & taken:
+            options.add("subject")
+        assert TAKES[name] - {"text", "missing"} == options
 
 
 def test_models_lists_every_entry_in_one_line(run):

@@ -28,6 +28,7 @@ def table(tmp_path, monkeypatch):
             "site": np.tile(["north", "east", "south"], 20),
             "n": 1 + np.arange(60) % 3,
             "who": np.repeat(np.arange(30), 2),
+            "turn": np.arange(60) % 2,
         }
     )
     frame.loc[::11, "b"] = np.nan
@@ -140,7 +141,13 @@ def test_groups_that_were_numbers_are_read_as_numbers(tmp_path):
         (("--model", "grouped_weights"), "needs --group"),
         (("--model", "repeated_measures"), "needs --subject"),
         (("--group", "site"), "--group is for --model 'grouped_weights' and 'varying_means'"),
-        (("--model", "poisson", "--columns", "n", "--weights", "n"), "--weights is for"),
+        (("--model", "poisson", "--columns", "n", "--weights", "n"), "is the only one of the rows"),
+        (("--weights", "n", "--method", "gibbs"), "--weights does not go with --method gibbs"),
+        (("--model", "grouped_weights", "--group", "site", "--subject", "who"), "--subject is for"),
+        (("--fix", "nu=1,2"), "--fix names 'nu': what this model can hold is 'w', 'mu' and"),
+        (("--fix", "mu=1"), "--fix mu has shape (1,) and the parameter (2,)"),
+        (("--subject", "who", "--weights", "n"), "weights contradict each other: rows r0, r1"),
+        (("--subject", "who", "--labels", "turn"), "labels contradict each other: rows r0, r1"),
         (("--weights", "site"), "holds 'north' in row 1, which is no weight"),
         (("--weights", "nothing"), "there is no column 'nothing'"),
     ],

@@ -308,7 +308,7 @@ def test_components_by_name():
     assert list(model.coords["component"]) == ["low", "high"]
     with pytest.raises(unmix.UnmixError, match="has the name 'low' twice"):
         models.varying_means(X, np.repeat(["a", "b"], 6), ["low", "low"])
-    with pytest.raises(unmix.UnmixError, match="components is 6 but there are only 5 rows"):
+    with pytest.raises(unmix.UnmixError, match="components is 6 but there are only 5 subjects"):
         models.repeated_measures(X, [0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 4], 6)
 
 

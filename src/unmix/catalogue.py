@@ -1,5 +1,6 @@
 """The catalogue as the command line offers it: names, what each takes, and its first sentence."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,19 @@ if TYPE_CHECKING:
 
 # What of the command line's options an entry takes. PyMC is not loaded to look at a command, so the
 # names stand here as well as in `unmix.models`; a test holds the two together.
+_EVERY = ("names", "labels", "weights", "fix", "missing")
 TAKES: dict[str, frozenset[str]] = {
-    "gaussian": frozenset(
-        ("covariance", "names", "labels", "fix", "noise", "weights", "subject", "missing")
-    ),
-    "grouped_weights": frozenset(("covariance", "names", "group", "missing")),
-    "varying_means": frozenset(("names", "group", "missing")),
-    "hierarchical": frozenset(("covariance", "names", "missing")),
-    "repeated_measures": frozenset(("covariance", "names", "subject", "missing")),
-    "student_t": frozenset(("covariance", "names", "missing")),
-    "poisson": frozenset(("names", "missing")),
-    "negative_binomial": frozenset(("names", "missing")),
-    "exponential": frozenset(("names", "missing")),
-    "latent_class": frozenset(("names", "text", "missing")),
-    "mixed": frozenset(("names", "text", "families", "missing")),
+    "gaussian": frozenset((*_EVERY, "covariance", "noise", "subject")),
+    "grouped_weights": frozenset((*_EVERY, "covariance", "group")),
+    "varying_means": frozenset((*_EVERY, "group", "subject")),
+    "hierarchical": frozenset((*_EVERY, "covariance", "subject")),
+    "repeated_measures": frozenset((*_EVERY, "covariance", "subject")),
+    "student_t": frozenset((*_EVERY, "covariance", "subject")),
+    "poisson": frozenset((*_EVERY, "subject")),
+    "negative_binomial": frozenset((*_EVERY, "subject")),
+    "exponential": frozenset((*_EVERY, "subject")),
+    "latent_class": frozenset((*_EVERY, "subject", "text")),
+    "mixed": frozenset((*_EVERY, "subject", "text", "families")),
 }
 # Options that name a column without which there is no such model.
 NEEDS = {
@@ -104,7 +104,7 @@ def families_said(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def cells_taken(plan: "Plan") -> dict[str, bool]:
+def cells_taken(plan: "Plan") -> dict[str, Any]:
     """What cells of columns may hold beside numbers, as `unmix.read_table.read_table` is told."""
     taken = cells_of(plan.model)
     if plan.model == "student_t" and plan.covariance == "full":
@@ -112,7 +112,7 @@ def cells_taken(plan: "Plan") -> dict[str, bool]:
     return taken
 
 
-def cells_of(model: str) -> dict[str, bool]:
+def cells_of(model: str) -> dict[str, Any]:
     """The same, by the name of a model."""
     return {kind: kind in TAKES.get(model, ()) for kind in ("text", "missing")}
 
@@ -143,7 +143,6 @@ def described() -> list[tuple[str, str]]:
 def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     """The model on rows of a file."""
     from unmix.models import CATALOGUE
-    from unmix.models.labels import UNLABELLED
     from unmix.recipe import remember_columns
 
     options: dict[str, Any] = {}
@@ -155,10 +154,21 @@ def declare(x: "pd.DataFrame", plan: "Plan") -> "pm.Model":
     try:
         return remember_columns(CATALOGUE[plan.model](x, **options), plan.columns)
     except UnmixError as error:
-        if UNLABELLED not in (said := str(error)):
-            raise
-        here = "--names says what they are called; an empty cell is no label"
-        raise UnmixError(said.replace(f"and {UNLABELLED}", here)) from None
+        raise UnmixError(_by_options(str(error))) from None
+
+
+def _by_options(said: str) -> str:
+    """What a model says of its arguments, by the options that gave them."""
+    from unmix.models.labels import UNLABELLED
+
+    here = "--names says what they are called; an empty cell is no label"
+    said = said.replace(f"and {UNLABELLED}", here)
+    if said.startswith("fixed") and "each component and item and level" in said:
+        return (
+            "--fix p is no table of numbers, as items have the same levels and p one for each "
+            "component, item and level: hold it by unmix.models.latent_class(fixed=) in Python"
+        )
+    return re.sub(r"^fixed(\['(\w+)'\])?", lambda m: f"--fix {m[2]}" if m[2] else "--fix", said)
 
 
 def weights_said(plan: "Plan") -> str:

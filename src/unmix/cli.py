@@ -170,8 +170,9 @@ def fit(
     from unmix.terminal import say, terminal
 
     kinds = catalogue.cells_taken(plan)
-    x = read_table(data, names_in(columns), id, **kinds)
     by_row = {"labels": labels, "weights": weights, "group": group, "subject": subject}
+    apart = [name for name in by_row.values() if name is not None]
+    x = read_table(data, names_in(columns), id, **kinds, apart=apart)
     x, plan = known(data, x, plan, names_in(names, "--names"), by_row, fix, noise)
     if components > len(x):
         raise UnmixError(

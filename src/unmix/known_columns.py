@@ -105,11 +105,17 @@ def known(
     Raises
     ------
     UnmixError
-        If names are not K, there is no such column, or the model does not take the option.
+        If names are not K, there is no such column, or the model or the method does not take the
+        option.
     """
     given = {option: name for option, name in columns.items() if name is not None}
     beside = {"names": names, "fix": fix, "noise": noise}
     require_taken(plan, [*given, *(option for option, value in beside.items() if value)])
+    if "weights" in given and plan.method in ("gibbs", "pymc"):
+        raise UnmixError(
+            f"--weights does not go with --method {plan.method}, which draws one z for each row: "
+            "leave --method out, or take nuts"
+        )
     if names is not None and len(names) != plan.components:
         raise UnmixError(
             f"--names has {len(names)} names and -k is {plan.components}: name every component"
@@ -138,7 +144,10 @@ def _without(x: "pd.DataFrame", column: str) -> "pd.DataFrame":
     if column in x.columns:
         x = x.drop(columns=column)
         if not x.shape[1]:
-            raise UnmixError(f"column {printable(column)} is the only one of numbers")
+            raise UnmixError(
+                f"column {printable(column)} is the only one of the rows, and an option says that "
+                "it is none: name the features with --columns"
+            )
     left_out = {c: why for c, why in attrs["left_out"].items() if c != column}
     doubts = [
         said for said in attrs["doubts"] if not said.startswith(f"column {printable(column)} ")

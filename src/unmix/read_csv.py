@@ -7,7 +7,7 @@ columns of the same name and takes a surplus first column for an index, all with
 import csv
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -121,6 +121,7 @@ def read_csv(
     kind: "type[_Column]" = _Column,
     *,
     missing: bool = False,
+    apart: Collection[str] = (),
 ) -> pd.DataFrame:
     """The columns named, or all that ``kind`` can read; `head` is how the file begins.
 
@@ -133,7 +134,7 @@ def read_csv(
         with path.open(encoding=encoding, newline="") as file:
             records = _records(file, where)
             header = _header(records, where, named)
-            chosen = choose(header, named, id, where)
+            chosen = choose(header, named, id, where, apart)
             columns = [kind(header[j]) for j in chosen]
             ids = None if id is None else header.index(id)
             n_rows, texts = _read_lines(records, len(header), chosen, columns, ids, where)
@@ -155,7 +156,7 @@ def read_csv(
             column.refuse(where, missing=missing)
             used.append(column)
     if not used:
-        raise nothing_left(header, where)
+        raise nothing_left(header, where, apart)
     values = {c.name: c.values() for c in used}
     names = None if id is None else row_names(texts, id, "line", where)
     return finish(values, names, id, left_out if named is None else {}, encoding, header)

@@ -1,6 +1,7 @@
 """Rows of numbers from a Parquet file."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,12 @@ _NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
 
 
 def read_parquet(
-    path: Path, named: list[str] | None, id: str | None, *, missing: bool = False
+    path: Path,
+    named: list[str] | None,
+    id: str | None,
+    *,
+    missing: bool = False,
+    apart: Collection[str] = (),
 ) -> pd.DataFrame:
     """The columns named, or all of numbers. See `read_table`; rows are counted from 1."""
     where = printable(path.name, 80)
@@ -29,7 +35,7 @@ def read_parquet(
         ) from error
     header = [tidy(name) for name in table.column_names]
     header = ["" if re.fullmatch(r"__index_level_\d+__", name) else name for name in header]
-    chosen = choose(header, named, id, where)
+    chosen = choose(header, named, id, where, apart)
     if table.num_rows == 0:
         raise UnmixError(f"{where} has no rows: give one row for each observation")
     left_out = {f"column {j + 1}": "it has no name" for j, name in enumerate(header) if not name}
@@ -56,7 +62,7 @@ def read_parquet(
             )
         values[name] = numbers
     if not values:
-        raise nothing_left(header, where)
+        raise nothing_left(header, where, apart)
     ids = None
     if id is not None:
         cells = table.column(header.index(id)).to_pylist()

@@ -7,6 +7,7 @@ line 1; and the result says which columns were left out.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ def read_table(
     new: bool = False,
     text: bool = False,
     missing: bool = False,
+    apart: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read the columns of a file that hold numbers, or all of them.
 
@@ -47,6 +49,9 @@ def read_table(
         numbers stay what they are.
     missing
         Whether a cell of a column of numbers may be missing; it is NaN then.
+    apart
+        Columns that are none of the rows, such as labels: they are not read unless ``columns``
+        names them.
 
     Returns
     -------
@@ -68,6 +73,7 @@ def read_table(
     path = Path(path)
     named = None if columns is None else [tidy(c) for c in columns]
     id = None if id is None else tidy(id)
+    options: dict[str, Any] = {"missing": missing, "apart": [tidy(name) for name in apart]}
     if named is not None:
         if not named:
             raise UnmixError("no column is named: name one or more, or none to take all numbers")
@@ -83,15 +89,15 @@ def read_table(
             from unmix.read_typed import typed_parquet
 
             if text:
-                frame = typed_parquet(path, named, id, missing=missing)
+                frame = typed_parquet(path, named, id, **options)
             else:
-                frame = read_parquet(path, named, id, missing=missing)
+                frame = read_parquet(path, named, id, **options)
         elif text:
             from unmix.read_typed import TypedColumn
 
-            frame = read_csv(path, head, named, id, TypedColumn, missing=missing)
+            frame = read_csv(path, head, named, id, TypedColumn, **options)
         else:
-            frame = read_csv(path, head, named, id, missing=missing)
+            frame = read_csv(path, head, named, id, **options)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnmixError(f"cannot read {printable(path, 200)}: {reason}") from error

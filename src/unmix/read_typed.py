@@ -6,7 +6,7 @@ stays without one where that is asked for. Among text the word "none" is an answ
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +90,12 @@ def _spread(values: NDArray, there: NDArray[np.bool_]) -> NDArray:
 
 
 def typed_parquet(
-    path: Path, named: list[str] | None, id: str | None, *, missing: bool = False
+    path: Path,
+    named: list[str] | None,
+    id: str | None,
+    *,
+    missing: bool = False,
+    apart: Collection[str] = (),
 ) -> pd.DataFrame:
     """The columns named, or all, of a Parquet file, with their types; rows are counted from 1.
 
@@ -108,7 +113,7 @@ def typed_parquet(
         ) from error
     header = [tidy(name) for name in table.column_names]
     header = ["" if re.fullmatch(r"__index_level_\d+__", name) else name for name in header]
-    chosen = choose(header, named, id, where)
+    chosen = choose(header, named, id, where, apart)
     if table.num_rows == 0:
         raise UnmixError(f"{where} has no rows: give one row for each observation")
     left_out = {f"column {j + 1}": "it has no name" for j, name in enumerate(header) if not name}

@@ -74,7 +74,12 @@ class Recipe:
             of_file = {name: {"column": column} for name, column in self.columns.items()}
             found[BY_ROW] = xr.Dataset(
                 {
-                    name: (("row", *_more(name, v)), v, of_file.get(name, {}))
+                    # Rows that share an assignment have one weight.
+                    name: (
+                        ("weight" if name == "weights" else "row", *_more(name, v)),
+                        v,
+                        of_file.get(name, {}),
+                    )
                     for name, v in self.by_row.items()
                 }
             )

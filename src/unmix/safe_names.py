@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 # Dims and variables that every model of the catalogue has, or that a result gets.
 TAKEN = frozenset(
-    ("w", "z", "obs", "component", "feature", "item", "level", "chain", "draw", "sample", "x")
-)
+    ("w", "z", "labels", "obs", "subject", "component", "feature", "item", "level", "chain",
+     "draw", "sample", "x")
+)  # fmt: skip
 
 
 def safe_names(columns: Iterable[str], parts: Sequence[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Which columns of a table are wanted, and what names its rows: the same for CSV and Parquet."""
 
 import re
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,16 @@ def tidy(name: str) -> str:
     return " ".join(name.split())
 
 
-def choose(header: list[str], named: list[str] | None, id: str | None, where: str) -> list[int]:
-    """Positions of the columns wanted: those named, or all that have a name; the id is apart."""
-    wanted = [n for n in header if n and n != id] if named is None else named
+def choose(
+    header: list[str],
+    named: list[str] | None,
+    id: str | None,
+    where: str,
+    apart: Collection[str] = (),
+) -> list[int]:
+    """Positions of the columns wanted: those named, or all that have a name and are not apart."""
+    others = [n for n in header if n and n != id and n not in apart]
+    wanted = others if named is None else named
     missing = [n for n in dict.fromkeys(wanted if id is None else [*wanted, id]) if n not in header]
     if len(missing) > 1:
         raise UnmixError(
@@ -96,8 +104,13 @@ def doubts(frame: pd.DataFrame) -> list[str]:
     return found
 
 
-def nothing_left(header: list[str], where: str) -> UnmixError:
-    """The error for a table without a column of numbers."""
+def nothing_left(header: list[str], where: str, apart: Collection[str] = ()) -> UnmixError:
+    """The error for a table without a column of numbers, but for those that are apart."""
+    there = [n for n in header if n in apart]
+    if there:
+        return UnmixError(
+            f"no column of {where} is left for the rows beside {listed(there)}: add the features"
+        )
     names = listed([n for n in header if n])
     return UnmixError(f"no column of {where} holds numbers{'; it has ' + names if names else ''}")
 

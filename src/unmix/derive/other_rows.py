@@ -154,6 +154,16 @@ def _by_row(values: NDArray, n: int) -> bool:
     return not np.array_equal(values, np.arange(n))
 
 
+def unlabelled(derivation: Derivation) -> Derivation:
+    """The same rows without what is known of their assignments beforehand."""
+    plain = _without_labels(derivation, {})
+    if plain is derivation:
+        return derivation
+    theta = derivation.space.jittered(np.random.default_rng(1))
+    table = build_table(plain.opened, derivation.data, theta, derivation.table.z_shape)
+    return replace(plain, table=table)
+
+
 def _without_labels(derivation: Derivation, new: Mapping[str, NDArray]) -> Derivation:
     """What is known of the declared rows' assignments says nothing of others, unless replaced."""
     opened = derivation.opened

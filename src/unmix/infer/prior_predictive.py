@@ -21,6 +21,7 @@ from unmix.derive.latent import z_dtype
 from unmix.derive.present import present_in
 from unmix.errors import UnmixError, UnmixWarning
 from unmix.infer.tree import observed_data
+from unmix.recipe import recipe_of
 
 
 def prior_predictive(
@@ -69,6 +70,11 @@ def prior_predictive(
         raise UnmixError(
             "the model knows the labels of some rows, and a prior is of rows that nobody has "
             "looked at: build the model without labels and draw from that"
+        )
+    if model.potentials and recipe_of(model).name:
+        raise UnmixError(
+            "hyperparameters of the model learn from a parameter that is fixed, so that they "
+            "cannot be drawn from their priors: build the model without fixed and draw from that"
         )
     if model.potentials:
         raise UnmixError(

@@ -99,15 +99,30 @@ def data_of(derivation: Derivation, row: int) -> tuple[tuple[str, str], ...]:
 
 def _given(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:
     """What a catalogue model was given for the row beside its data: its group, its label."""
-    for name, values in recipe_of(derivation.model).by_row.items():
+    given = {} if derivation.on_new_rows else recipe_of(derivation.model).by_row
+    for name, values in given.items():
+        if name == "labels":
+            yield from _label(derivation, row, values, given.get("together", given.get("subjects")))
+            continue
         if values.ndim != 1 or len(values) != derivation.n_obs or name in derivation.opened.theta:
             continue
         value = values[row].item() if values.dtype.kind != "O" else values[row]
-        if name == "labels":
-            if value >= 0:
-                yield "label", derivation.component_labels[int(value)]
-        elif name not in derivation.opened.shared_data:
+        if name not in derivation.opened.shared_data:
             yield {"groups": "group", "weights": "weight"}.get(name, name), value
+
+
+def _label(
+    derivation: Derivation, row: int, labels: np.ndarray, subjects: np.ndarray | None
+) -> Iterator[tuple[str, Any]]:
+    """The component that the row, or its subject, is known to be of."""
+    own = labels[[row]] if subjects is None else labels[subjects == derivation.obs_labels[row]]
+    if labels.ndim > 1 or not len(own):
+        return
+    known = max(own.tolist())  # a subject's rows that have a label have the same
+    if isinstance(known, str):  # where components are called by numbers
+        known = list(map(str, derivation.component_labels)).index(known) if known else -1
+    if known >= 0:
+        yield "label", derivation.component_labels[known]
 
 
 def _observed(derivation: Derivation, row: int) -> Iterator[tuple[str, Any]]:

@@ -7,6 +7,7 @@ over draws, with all rows at once, as `unmix.responsibilities` does.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from unmix.assign.table.tail import (
     spread_draws,
 )
 from unmix.derive import Derivation, bayes
+from unmix.derive.other_rows import unlabelled
 from unmix.derive.theta import Stack
 
 # Tables that a model on the general road draws at least.
@@ -73,11 +75,16 @@ class Road:
     stack: Stack
     packed: tuple[NDArray, NDArray] | None
 
+    @cached_property
+    def plain(self) -> Derivation:
+        """The same without labels: how probable a row's data are is asked without them."""
+        return unlabelled(self.derivation)
+
     def simulate(self) -> Simulate | str:
         """What replicates rows at a draw, or why nothing does."""
         if self.packed is not None:
             return from_components(self.derivation.onepass, *self.packed)
-        return why_not(self.derivation) or from_model(self.derivation, self.stack)
+        return why_not(self.plain) or from_model(self.plain, self.stack)
 
     def replicates(self, rate: float, rng: np.random.Generator) -> Replicates | str:
         """Replicated rows of the table at some draws, or why there are none."""
@@ -160,7 +167,7 @@ def pieces(
         rows = road.derivation.n_obs
         log_marginal = np.empty((len(at), rows))
         for block in road.derivation.blocks(len(at)):
-            terms = road.derivation.log_terms(road.stack[at[block]])
+            terms = road.plain.log_terms(road.stack[at[block]])
             log_marginal[block] = bayes.normalise(bayes.joint(*terms))[0]
         tail = replicates.tail(log_marginal)
     yield Piece(slice(0, len(r)), r, bounds, overlap, tail)
