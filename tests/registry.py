@@ -743,6 +743,19 @@ def missing_cells():
     return unmix.models.gaussian(_holes(), 2)
 
 
+@case(
+    2,
+    16,
+    {"w": 0, "mu": 0, "sigma": 0},
+    symmetry=APART,
+    road="the parameters of 'x' depend on the row",
+    kinds=5,
+)
+def missing_cells_of_rows_with_soft_labels():
+    factors = np.random.default_rng(23).dirichlet([1.0, 1.0], size=16)
+    return unmix.models.gaussian(_holes(), 2, covariance="diagonal", labels=factors)
+
+
 @case(2, 12, {"w": 0, "mu": 0, "sigma": 0}, symmetry=APART)
 def labels_of_some_rows():
     known = np.where(np.arange(12) % 4 == 0, (_line() > 0).astype(int), -1)
@@ -946,6 +959,7 @@ def catalogue_hierarchical_of_which_some_is_known():
     symmetry=APART,
     em_left_out=("w0", "c"),
     road=_BY_GROUP,
+    kinds=3,
 )
 def catalogue_grouped_weights_with_labels():
     labels = np.where(np.arange(12) % 5 == 0, (_line() > 0).astype(int), -1)

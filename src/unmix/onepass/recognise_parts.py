@@ -21,6 +21,7 @@ from unmix.derive.compiling import compile_table
 from unmix.onepass.chunks import make_chunk
 from unmix.onepass.families import Family
 from unmix.onepass.families.categorical import Categorical
+from unmix.onepass.families.labels import Labels
 from unmix.onepass.parts import Parts
 from unmix.onepass.recognise import (
     NotRecognised,
@@ -57,7 +58,12 @@ def recognise_parts(derivation: Derivation) -> Parts:
     if len(derivation.table.z_shape) != 1:
         raise NotRecognised(f"{derivation.latent.name!r} has several dims")
     reader = _Reader(derivation)
-    observed = [reader.observed(name) for name in derivation.opened.assignment_terms]
+    known = derivation.opened.label_terms
+    observed = [
+        reader.observed(name) for name in derivation.opened.assignment_terms if name not in known
+    ]
+    if not observed:
+        raise NotRecognised(f"nothing but labels depends on {derivation.latent.name!r}")
     keys = [reader.prior_key(), *(reader.key(graphs) for _, _, _, graphs in observed)]
     _, first, kind = np.unique(
         np.concatenate(keys, axis=1), axis=0, return_index=True, return_inverse=True
@@ -79,17 +85,25 @@ def recognise_parts(derivation: Derivation) -> Parts:
         packed.append(flat.reshape((kinds, derivation.n_components, -1)))
         terms.append(Term(name, family, d, *at))
         at = [at[0] + d, at[1] + family.n_parameters(d), at[2] + family.n_statistics(d)]
+    columns = [x for _, _, x, _ in observed]
+    if known:
+        labels = Labels.of(derivation.known)
+        d = labels.values.shape[1]
+        terms.append(Term(known[0], labels, d, *at))
+        flat = labels.pack([], derivation.n_components, d)
+        packed.append(pt.repeat(flat[None], kinds, axis=0))
+        columns.append(labels.values)
+        at[1] += labels.n_parameters(d)
     together = pt.concatenate(packed, axis=2)
     together = pt.specify_shape(together, (kinds, derivation.n_components, at[1]))
     rows = np.argsort(kind, kind="stable")
-    columns = np.concatenate([x[rows].T for _, _, x, _ in observed])
     weight = None if derivation.weight is None else derivation.weight[rows]
     parts = Parts(
         Recognised(derivation, tuple(terms), reader.log_w(first), together),
         rows,
         kind,
         np.searchsorted(kind[rows], np.arange(len(first) + 1)),
-        make_chunk(columns, weight),
+        make_chunk(np.concatenate([x[rows].T for x in columns]), weight),
     )
     _require_table(derivation, parts)
     return parts
