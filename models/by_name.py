@@ -41,7 +41,7 @@ def by_name(name: str, value: Any, *, index: Any = None, columns: Any = None) ->
 
 def _order(name: str, there: pd.Index, wanted: Sequence[Any]) -> list[int] | None:
     """Positions that put names into the wanted order; None where nothing is named."""
-    if isinstance(there, pd.RangeIndex):
+    if isinstance(there, pd.RangeIndex) and there.start == 0 and there.step == 1:
         return None
     found, wanted = list(map(str, there)), list(map(str, wanted))
     if sorted(found) != sorted(wanted) or len(set(found)) < len(found):

@@ -44,7 +44,9 @@ def component_names(components: Any, rows: int | None = None, what: str = "row")
 def _names(components: Any) -> Sequence[Any]:
     if isinstance(components, str):
         raise UnmixError(f"components is {said(components)}: give their number, or a list of names")
-    if np.ndim(components) == 0 and not isinstance(components, (set, dict)):
+    if isinstance(components, (set, frozenset, dict)):
+        raise UnmixError(f"components is {said(components)}, which has no order: give a list")
+    if np.ndim(components) == 0:
         return range(whole("components", components))
     names = list(components)
     if names and all(isinstance(name, int | np.integer) for name in names):

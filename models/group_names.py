@@ -82,7 +82,8 @@ def _plain(values: NDArray) -> NDArray:
     """Whole numbers as such, all else as text: what a file can hold and give back."""
     if values.dtype.kind in "iu":
         return values.astype(np.int64)
-    if values.dtype.kind == "f" and np.array_equal(values, np.floor(values)):
+    whole = values.dtype.kind == "f" and np.array_equal(values, np.floor(values))
+    if whole and (abs(values) < 2**53).all():  # beyond, neighbours are one number
         return values.astype(np.int64)
     if values.dtype.kind == "O" and all(isinstance(v, int | np.integer) for v in values.tolist()):
         return values.astype(np.int64)

@@ -128,6 +128,8 @@ def _hard(values: NDArray, components: Any, rows: NDArray) -> NDArray:
     code, found = pd.factorize(np.where(unknown, np.array(None), values))
     number = {str(name): k for k, name in enumerate(components)}
     named_by_text = not isinstance(components, range)
+    # Components whose names are numbers: positions then mean nothing.
+    called = [(_whole(name), name) for name in number if named_by_text and _whole(name) is not None]
     of_value = np.full(len(found) + 1, UNKNOWN)  # the last is for code −1, which is unknown
     wrong = np.zeros(len(found) + 1, dtype=bool)
     for j, value in enumerate(found):
@@ -135,11 +137,14 @@ def _hard(values: NDArray, components: Any, rows: NDArray) -> NDArray:
         k = number.get(value.strip()) if isinstance(value, str) else None
         if k is None:
             k = _whole(value)
-            if k is not None and not isinstance(value, str) and str(k) in number and named_by_text:
-                raise UnmixError(
-                    f"labels are numbers and a component is called {str(k)!r}: give the names as "
-                    "text"
-                )
+            if k is not None and k != UNKNOWN and called:
+                if not isinstance(value, str):
+                    raise UnmixError(
+                        f"labels are numbers and a component is called {called[0][1]!r}: give the "
+                        "names as text"
+                    )
+                by_number = {n: number[name] for n, name in called}
+                k = by_number.get(k)  # a file may have 1.0 for a component called 1
             if k is None or not UNKNOWN <= k < len(components):
                 wrong[j] = True
                 continue

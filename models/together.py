@@ -59,7 +59,8 @@ def subjects(together: Any, rows: NDArray, called: str = "together") -> Subjects
     if ids.ndim != 1:
         raise UnmixError(f"{called} has several columns: give the subject of each row in one")
     alone = missing(ids)
-    if ids.dtype.kind == "f" and np.array_equal(ids[~alone], np.floor(ids[~alone])):
+    whole = ids.dtype.kind == "f" and np.array_equal(ids[~alone], np.floor(ids[~alone]))
+    if whole and (abs(ids[~alone]) < 2**53).all():  # beyond, neighbours are one number
         ids = np.where(alone, 0, ids).astype(np.int64)  # whole numbers beside cells that are NaN
     number, names = pd.factorize(ids)
     number = np.where(alone, len(names) + np.arange(len(ids)), number)
@@ -103,4 +104,7 @@ def spread[T: (xr.Dataset, xr.DataArray)](by_subject: T, together: Any) -> T:
             f"{by_subject.sizes.get('obs', 'no')} entries along 'obs': give what the model was "
             "given"
         )
-    return by_subject.isel(obs=who.of_row).assign_coords(obs=rows)
+    at = who.of_row
+    if "obs" in by_subject.coords and set(who.names.tolist()) <= set(by_subject["obs"].values):
+        at = pd.Index(by_subject["obs"].values).get_indexer(pd.Index(who.names))[at]
+    return by_subject.isel(obs=at).assign_coords(obs=rows)

@@ -241,7 +241,8 @@ def _rows(work: Work, fit: Any) -> "xr.Dataset":
     data = work.x if len(work.x) == responsibilities.sizes["obs"] else None
     content = [tables.assignments_table(responsibilities, data=data)]
     if work.out:
-        with work.stage("the table of assignments, and rows simulated for its tails"):
+        tails = "" if work.x.isna().to_numpy().any() else ", and rows simulated for its tails"
+        with work.stage(f"the table of assignments{tails}"):
             table = unmix.assignments(
                 work.model, fit, id=free_name(work.plan.id), rng=work.plan.seed
             )

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
 from unmix.printable import printable
+from unmix.rows import names_of
 
 
 def by_row(name: str, values: Any, rows: NDArray) -> NDArray:
@@ -54,14 +55,23 @@ def by_row(name: str, values: Any, rows: NDArray) -> NDArray:
 
 def _in_order(name: str, values: pd.Series | pd.DataFrame, rows: NDArray) -> NDArray:
     """Values with an index, in the order of the rows where the index names them."""
-    index = values.index
-    if len(index) != len(rows) or index.equals(pd.Index(rows)):
+    if len(values) != len(rows):
         return values.to_numpy()
-    numbered = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    index = pd.Index(names_of(values.index))
+    if index.equals(pd.Index(rows)):
+        return values.to_numpy()
+    unnamed = np.array_equal(rows, np.arange(len(rows)))
+    if unnamed and index.is_unique and index.isin(rows).all():
+        # The rows may be a plain array in the order of these values, or a Series in another.
+        raise UnmixError(
+            f"{name} has an index that counts the rows in another order than theirs: give it in "
+            "their order, as a plain array, or give the rows with names of their own"
+        )
+    numbered = np.array_equal(index, np.arange(len(rows)))
     if numbered and not pd.Index(rows).isin(index).all():
         return values.to_numpy()  # only counted, and the rows have other names
     if not index.is_unique or not np.array_equal(np.sort(rows), np.sort(index.to_numpy())):
-        if np.array_equal(rows, np.arange(len(rows))) and not index.isin(rows).any():
+        if unnamed and not index.isin(rows).any():
             return values.to_numpy()  # the rows have no names of their own
         missing = pd.Index(rows).difference(index)
         which = printable(missing[0]) if len(missing) else "several rows"
@@ -69,14 +79,14 @@ def _in_order(name: str, values: pd.Series | pd.DataFrame, rows: NDArray) -> NDA
             f"{name} has an index that does not name row {which}: give it the index of the rows, "
             "or a plain array in their order"
         )
-    return values.reindex(pd.Index(rows)).to_numpy()
+    return values.set_axis(index, axis=0).reindex(pd.Index(rows)).to_numpy()
 
 
 def missing(values: NDArray) -> NDArray[np.bool_]:
     """Cells that hold nothing: None, NaN, NA, or empty text."""
     empty = np.asarray(pd.isna(values))
     if values.dtype.kind in "OUS":
-        empty |= values == ""
+        empty |= np.where(empty, np.array(None), values) == ""
     return empty
 
 

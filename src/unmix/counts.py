@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from unmix.errors import UnmixError
 from unmix.rows import Rows, as_rows
 
-LARGEST = 2**53
+# PyMC keeps whole numbers in 32 bits, and larger ones wrap round without a word.
+LARGEST = 2**31 - 1
 
 
 def as_counts(x: Any, *, name: str = "x", missing: bool = False, constant: bool = False) -> Rows:
@@ -36,7 +37,7 @@ def as_counts(x: Any, *, name: str = "x", missing: bool = False, constant: bool 
     _require(
         rows,
         lambda v: v > LARGEST,
-        "whole numbers differ from their neighbours up to 2^53 only: take a model for measurements",
+        f"counts are kept up to {LARGEST:,}: count in larger units, or measure them as normal",
     )
     if np.isnan(rows.values).any():
         return rows

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
+from unmix.rows import names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,9 +103,7 @@ def columns_of(new: Any, columns: list[str]) -> "pd.DataFrame":
 
 def row_labels(frame: "pd.DataFrame") -> NDArray:
     """Names of the rows: the index where its values are unique, else 0, …, N−1."""
-    labels = frame.index.to_numpy()
-    named = frame.index.is_unique and labels.dtype.kind in "iuUSO"
-    return labels if named else np.arange(len(frame))
+    return names_of(frame.index) if frame.index.is_unique else np.arange(len(frame))
 
 
 def levels_of(column: "pd.Series", labels: NDArray) -> list[Level]:

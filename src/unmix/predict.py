@@ -88,7 +88,9 @@ def predict(
     others = [name for name in rows.attrs["left_out"] if name not in used]
     if others:
         say(console, f"not in the fit, so left out: {listed(others)}")
-    with stage("responsibilities of the new rows, and rows simulated for their tails"):
+    lack_some = has_missing(model) or bool(rows.isna().to_numpy().any())
+    tails = "" if lack_some else ", and rows simulated for their tails"
+    with stage(f"responsibilities of the new rows{tails}"):
         import unmix
         from unmix.assign.table.columns import free_name
         from unmix.assign.table.write import write_table
@@ -96,7 +98,7 @@ def predict(
 
         # Which cells are missing, and what is given by row, is part of a model: a second one.
         # Off the fast road tails are simulated from a model too.
-        new, lack_some = rows, has_missing(model) or rows.isna().to_numpy().any()
+        new = rows
         if by_row or lack_some or unmix.derive(model).onepass is None:
             new = unmix.models.on_rows(model, rows, **by_row)
         table = unmix.assignments(model, loaded, new, id=free_name(id or "obs"), rng=seed)

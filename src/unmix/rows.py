@@ -52,7 +52,7 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False, constant: bool = 
     """
     labels, features = None, None
     if hasattr(x, "index") and hasattr(x, "to_numpy"):  # pandas, which is not imported for this
-        labels = x.index.to_numpy() if x.index.is_unique else None
+        labels = names_of(x.index) if x.index.is_unique else None
         features = tuple(map(str, x.columns)) if hasattr(x, "columns") else (str(x.name or name),)
         if len(set(features)) < len(features):
             double = next(f for f in features if features.count(f) > 1)
@@ -94,9 +94,30 @@ def as_rows(x: Any, *, name: str = "x", missing: bool = False, constant: bool = 
                 f"column {feature!r} is constant ({there[0]:g} in every row), so it tells no "
                 "component from another: leave it out"
             )
-    if labels is None or (labels.dtype.kind not in "iuUSO"):
+    if labels is None:
         labels = np.arange(len(columns))
     return Rows(values, features, labels)
+
+
+def names_of(index: Any) -> NDArray:
+    """Names of rows, (obs,), from an index of pandas.
+
+    Whole numbers and text as they are, whole numbers that are held as floats as such, all else
+    (dates, broken numbers, booleans) as text.
+
+    Raises
+    ------
+    UnmixError
+        For an index of several levels.
+    """
+    if index.nlevels > 1:
+        raise UnmixError("the rows have names of several levels: take one with reset_index()")
+    names = index.to_numpy()
+    if names.dtype.kind in "iuUSO":
+        return names
+    if names.dtype.kind == "f" and (names == np.floor(names)).all() and (abs(names) < 2**53).all():
+        return names.astype(np.int64)
+    return index.astype(str).to_numpy()
 
 
 def _as_floats(values: NDArray) -> NDArray[np.float64]:

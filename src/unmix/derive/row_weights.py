@@ -57,12 +57,14 @@ def weigh(model: pm.Model, weights: ArrayLike | None) -> pm.Model:
     latent = find_latent(model)
     dims = model.named_vars_to_dims.get(latent.name) or (None,)
     labels = model.coords.get(dims[0]) if dims[0] is not None else None
-    if labels is not None:
+    rows = int(np.prod(initial_point(model)[latent.name].shape))
+    if labels is not None or (hasattr(weights, "index") and np.shape(weights)[:1] == (rows,)):
         from unmix.by_row import by_row  # here, because pandas takes a while to load
 
-        weights = by_row("weights", weights, np.asarray(labels))
+        weights = by_row(
+            "weights", weights, np.arange(rows) if labels is None else np.array(labels)
+        )
     array = checked_weights(weights)
-    rows = int(np.prod(initial_point(model)[latent.name].shape))
     if len(array) != rows:
         raise UnmixError(
             f"there are {len(array)} weights and {rows} rows: give one for each element of "

@@ -12,6 +12,7 @@ from pymc.distributions.transforms import CholeskyCorrTransform, LogTransform
 from unmix.arguments import rectangular
 from unmix.derive.derivation import Derivation
 from unmix.errors import UnmixError
+from unmix.printable import listed
 
 SAMPLE_DIMS = ("chain", "draw", "sample")  # what draws are counted along, outermost first
 
@@ -114,6 +115,11 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
     shape: tuple[int, ...] = ()
     arrays: dict[str, NDArray] = {}
     for name in names:
+        if name not in dataset and name in (left_out := getattr(fit, "left_out", ())):
+            raise UnmixError(
+                f"EM left out {listed(left_out)}, which say what groups never seen are like, and "
+                "some rows are of such a group: take a fit with draws, or leave these rows out"
+            )
         if name not in dataset:
             raise UnmixError(
                 f"the fit holds no parameter {name!r}, which {derivation.latent.name!r} or its "

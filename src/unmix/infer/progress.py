@@ -1,6 +1,7 @@
 """Progress on the terminal or in a notebook, by rich; elsewhere, as in a log, words at most."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -37,4 +38,8 @@ def waiting(what: str, show: bool) -> Iterator[None]:
         return
     elif show:
         print(what, file=sys.stderr, flush=True)
+        begun = time.monotonic()
+        yield
+        print(f"that took {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        return
     yield

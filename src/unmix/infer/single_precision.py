@@ -27,9 +27,10 @@ def say_rounding(objective: object, theta: dict[str, NDArray]) -> None:
     onepass = objective.onepass
     if onepass.chunks[0].x.dtype != np.float32:
         return
-    step = np.max(
-        [np.abs(c.x).max(axis=1, initial=0.0) * (c.centre != 0.0) for c in onepass.chunks], axis=0
-    )
+    (chunk,) = onepass.chunks
+    rows = np.concatenate([onepass.recognised.values(t).T for t in onepass.recognised.terms])
+    rounded = (rows != chunk.x + chunk.centre[:, None]).any(axis=1)
+    step = np.abs(chunk.x).max(axis=1, initial=0.0) * rounded
     step *= np.finfo(np.float32).eps / 2
     _, packed = onepass.recognised.pack(theta)
     for t in onepass.recognised.terms:

@@ -5,12 +5,15 @@ A chunk is a matrix of columns; shards of a file or of a cluster are chunks like
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from unmix.errors import UnmixError
 
+# What single precision may do to a column: round its distance from the mean, round it, nothing.
+Single = Literal["centred", "relative", "exact"]
 # Distances from the mean of a column that single precision stores with its full 24 bits.
 SINGLE = (1e-30, 1e38)
 
@@ -39,19 +42,29 @@ class Chunk:
 
 
 def make_chunk(
-    columns: NDArray, weight: NDArray | None = None, dtype: DTypeLike = np.float64
+    columns: NDArray,
+    weight: NDArray | None = None,
+    dtype: DTypeLike = np.float64,
+    single: Sequence[Single] = (),
 ) -> Chunk:
     """A chunk from columns (column, obs).
 
-    In single precision the columns' means are taken out first: 24 bits then resolve the spread of
-    the data, not their distance from zero. Columns that single precision holds exactly stay as they
-    are: counts, levels and zeros must come back as themselves.
+    In single precision the mean of a ``"centred"`` column is taken out first: 24 bits then resolve
+    the spread of the data, not their distance from zero. A column that single precision holds
+    exactly stays as it is; an ``"exact"`` one must be such.
+
+    Parameters
+    ----------
+    columns, weight, dtype
+        Numbers, row weights, and how they are to be stored.
+    single
+        What single precision may do to each column; by default all are centred.
 
     Raises
     ------
     UnmixError
-        If weights are negative, not finite, or of another length; if the spread of a column is
-        outside the range of single precision.
+        If weights are negative, not finite, or of another length; if single precision does not hold
+        a column.
     """
     dtype = np.dtype(dtype)
     if dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
@@ -60,7 +73,8 @@ def make_chunk(
     if dtype == np.float32:
         x = np.empty(np.shape(columns), dtype=dtype)
         for j, column in enumerate(columns):
-            centre[j] = _store_single(np.asarray(column, dtype=np.float64), x[j], j)
+            how = single[j] if single else "centred"
+            centre[j] = _store_single(np.asarray(column, dtype=np.float64), x[j], j, how)
     else:
         x = np.ascontiguousarray(columns, dtype=dtype)
     w = np.zeros(0) if weight is None else np.ascontiguousarray(weight, dtype=np.float64)
@@ -73,12 +87,20 @@ def make_chunk(
     return Chunk(x, centre, w)
 
 
-def _store_single(column: NDArray[np.float64], into: NDArray[np.float32], number: int) -> float:
+def _store_single(
+    column: NDArray[np.float64], into: NDArray[np.float32], number: int, how: Single
+) -> float:
     """Write a column in single precision; what was subtracted."""
     with np.errstate(over="ignore"):
         into[:] = column
-    if np.array_equal(into, column, equal_nan=True):
+    if how == "relative" or np.array_equal(into, column, equal_nan=True):
         return 0.0
+    if how == "exact":
+        off = column[into != column][0]
+        raise UnmixError(
+            f"column {number} holds {off:.17g}, which single precision rounds, and its values must "
+            "come back as themselves: store it as float64"
+        )
     centre = float(column.mean())
     rest = column - centre
     largest = float(np.abs(rest).max())

@@ -62,12 +62,9 @@ class OnePass:
         self.families = recognised.families
         if chunks is None:
             weight = recognised.derivation.weight if weight is None else weight
-            columns = np.empty((sum(t.d for t in recognised.terms), recognised.derivation.n_obs))
-            for t in recognised.terms:
-                values = recognised.values(t).T
-                # Labels have no spread to resolve, and an infinite logarithm no distance from it.
-                columns[t.columns] = values.astype(dtype) if t.family.about_z else values
-            chunks = [make_chunk(columns, weight, dtype)]
+            columns = np.concatenate([recognised.values(t).T for t in recognised.terms])
+            single = [t.family.single for t in recognised.terms for _ in range(t.d)]
+            chunks = [make_chunk(columns, weight, dtype, single)]
         self.chunks = chunks
         self.log_base = sum(self._base(chunk) for chunk in chunks)
 
@@ -92,6 +89,11 @@ class OnePass:
     def weight(self) -> float:
         """Number of rows, or the sum of their weights."""
         return total_weight(self.chunks)
+
+    @property
+    def size(self) -> float:
+        """What the log-likelihood is rounded against: rows, and the part that is added for all."""
+        return self.weight + abs(self.log_base)
 
     # -- sums ----------------------------------------------------------------------------------
 

@@ -176,7 +176,7 @@ class Mixture(Answers, ClusterMixin, DensityMixin, BaseEstimator):
         if self.labelled and "labels" not in given:
             raise UnmixError("labelled=True needs y: give the component of each row, −1 if unknown")
         more = {**(self.priors or {}), **given}
-        require_taken(more)
+        require_taken(self.priors or {})
         self._forget()
         self._declaration = (np.array(values), components, self.covariance_type, more)
         if self.method == "em":

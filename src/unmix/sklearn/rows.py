@@ -25,13 +25,16 @@ Theta = Mapping[str, NDArray]
 
 # scikit-learn's words for a covariance, and the catalogue's.
 COVARIANCES = {"full": "full", "diag": "diagonal"}
-# What the estimator takes of the catalogue's model: numbers of priors, and what is given by row.
+# What the estimator takes of the catalogue's model: numbers of priors. What is by row comes to fit.
 PRIORS = ("concentration", "centre", "spread", "scale", "correlation")
-BY_ROW = ("labels", "weights")
+BY_ROW = {
+    "labels": "give the component of each row as y, with labelled=True",
+    "weights": "give fit a sample_weight",
+}
 
 
 def require_taken(names: Iterable[str]) -> None:
-    """Refuse arguments that are no numbers of the catalogue's priors, nor given by row.
+    """Refuse arguments that are no numbers of the catalogue's priors.
 
     Raises
     ------
@@ -39,7 +42,9 @@ def require_taken(names: Iterable[str]) -> None:
         Naming the first of them.
     """
     for name in names:
-        if name not in (*PRIORS, *BY_ROW):
+        if name in BY_ROW:
+            raise UnmixError(f"priors has {name!r}, which each row has its own of: {BY_ROW[name]}")
+        if name not in PRIORS:
             raise UnmixError(
                 f"priors has {name!r}, which the estimator does not take: give "
                 f"{', '.join(PRIORS)}, or use unmix.models.gaussian and unmix.em"

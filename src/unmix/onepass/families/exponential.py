@@ -53,6 +53,7 @@ class Exponential(Family):
     name = "Exponential"
     op = ExponentialRV
     continuous = True
+    single = "relative"
 
     def n_parameters(self, d: int) -> int:
         return d + 1

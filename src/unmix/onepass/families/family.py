@@ -13,6 +13,8 @@ import numpy as np
 import pytensor.tensor as pt
 from numpy.typing import NDArray
 
+from unmix.onepass.chunks import Single
+
 Graph = Any  # a PyTensor variable; PyTensor ships no types that arithmetic passes
 
 
@@ -38,6 +40,9 @@ class Family(ABC):
     continuous
         Whether it has densities, so that a component can collapse onto a point. The last packed
         parameter is then the largest value that the log-density can take.
+    single
+        What single precision may do to its columns: round their distance from the column's mean
+        (``"centred"``), round them (``"relative"``), or nothing (``"exact"``).
     """
 
     code: ClassVar[int]
@@ -48,6 +53,7 @@ class Family(ABC):
     has_base: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
     about_z: ClassVar[bool] = False
+    single: ClassVar[Single] = "exact"
 
     @abstractmethod
     def n_parameters(self, d: int) -> int:

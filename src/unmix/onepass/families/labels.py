@@ -64,6 +64,7 @@ class Labels(Family):
     name = "Labels"
     op = type(None)  # no random variable: it is recognised by what it depends on
     about_z = True
+    single = "relative"
     values: NDArray[np.float64] = np.zeros((0, 1))
 
     @classmethod

@@ -152,6 +152,7 @@ class MvNormal(Family):
     event = 1
     own = (1, 2)
     continuous = True
+    single = "centred"
 
     def n_parameters(self, d: int) -> int:
         return d + d * (d + 1) // 2 + 1

@@ -95,6 +95,7 @@ class Normal(Family):
     op = NormalRV
     own = (0, 0)
     continuous = True
+    single = "centred"
 
     def columns(self, x: Any) -> np.ndarray:
         return x

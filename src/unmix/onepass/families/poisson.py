@@ -15,6 +15,10 @@ from unmix.onepass.elementary import jit
 from unmix.onepass.families.counts import add_columns, sum_columns
 from unmix.onepass.families.family import Family, Graph, over_features
 
+# Of a rate that goes to 0 every step is as large as the rate: below this one they are compared with
+# this one.
+SMALL = 1e-3
+
 
 @jit
 def log_density(x, d, m, p, row, work):  # type: ignore[no-untyped-def]
@@ -41,13 +45,12 @@ def maximise(d, n, s, p, floor):  # type: ignore[no-untyped-def]
 
 @jit
 def change(d, old, new):  # type: ignore[no-untyped-def]
-    """Largest step of a rate, relative to the largest rate of its component."""
-    largest, scale = 0.0, 0.0
+    """Largest step of a rate, relative; of one that goes to 0, in thousandths of a count."""
+    largest = 0.0
     for j in range(d):
         rate = np.exp(new[j])
-        scale = max(scale, rate)
-        largest = max(largest, abs(rate - np.exp(old[j])))
-    return largest / scale if scale > 0.0 else largest
+        largest = max(largest, abs(rate - np.exp(old[j])) / max(rate, SMALL))
+    return largest
 
 
 class Poisson(Family):
