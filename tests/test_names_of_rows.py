@@ -107,3 +107,11 @@ def test_subjects_are_spread_by_name():
     for name in "pqrstu":
         right = by_subject["responsibility"].sel(obs=together[name])
         np.testing.assert_array_equal(of_rows["responsibility"].sel(obs=name), right)
+
+
+def test_a_number_that_is_no_subject_is_not_taken_for_a_position():
+    model = models.gaussian(X, 2, together=list("abcabc"))
+    theta = {"w": [0.4, 0.6], "mu": [1.0, 9.0], "sigma": [1.0, 2.0]}
+    with pytest.raises(unmix.UnmixError, match="there is no subject 2: subjects are 'a', 'b', 'c'"):
+        unmix.explain(model, theta, obs=2)
+    assert unmix.explain(model, theta, obs="b").obs == "b"

@@ -200,7 +200,10 @@ class Explanation:
         if len(shown) > MOST_NAMES:
             shown = [*shown[: MOST_NAMES - 1], "…", shown[-1]]
         z, names = plain(self.latent), ", ".join(shown)
-        values = ", ".join(f"{plain(name)} = {value}" for name, value in self.data)
+        values = ", ".join(
+            f"and {value}" if name == "and" else f"{plain(name)} = {value}"
+            for name, value in self.data
+        )
         return [
             (f"A = {{{z}_i = k}}", "component k made the observation"),
             (f"B = {{{names}}}", "what was observed" + (f": {values}" if values else "")),

@@ -51,6 +51,9 @@ def find_row(derivation: Derivation, obs: Any, *, new: bool = False) -> tuple[in
         found = np.flatnonzero(labels.astype(str) == str(obs))
     if not len(found):
         number = _position(obs)
+        if {"together", "subjects"} & set(recipe_of(derivation.model).by_row):
+            # A number is as well a row's, and rows of one subject are not explained apart.
+            raise UnmixError(f"there is no subject {_shown(obs)}: subjects are {_range(labels)}")
         if number is None or number >= len(labels):
             raise UnmixError(f"there is no observation {_shown(obs)}: labels are {_range(labels)}")
         return number, (
