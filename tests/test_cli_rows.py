@@ -101,12 +101,13 @@ def test_groups(table):
 def test_subjects(table):
     done = run("--columns", "a", "--model", "repeated_measures", "--subject", "who", "-o", "out")
     assert done.exit_code == 0, done.stderr
-    new = pd.DataFrame({"a": [0.0, 4.0, 4.0, 0.0], "who": ["p", "q", "q", "p"]})
+    new = pd.DataFrame({"a": [0.0, 4.0, 4.0, 0.0], "who": ["p", "7", "7", "p"]})
     new.to_csv("new.csv", index=False)
     done = predict("-o", "who.csv")
     assert done.exit_code == 0, done.stderr
+    assert "in the fit as well, and here by their new rows alone: '7'" in done.stdout
     found = pd.read_csv("who.csv")
-    assert found["obs"].tolist() == ["p", "q"]  # a line for each subject
+    assert found["obs"].tolist() == ["p", "7"]  # a line for each subject
     theta = io.load("out/em.nc").theta
     once = norm.pdf([[0.0], [4.0]], theta["mu"], theta["sigma"])
     by_hand = theta["w"].to_numpy() * once**2  # both rows of each

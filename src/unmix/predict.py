@@ -57,7 +57,7 @@ def predict(
     from unmix.catalogue import cells_of
     from unmix.derive.present import has_missing
     from unmix.infer import EMResult
-    from unmix.predict_by_row import never_seen, read_by_row
+    from unmix.predict_by_row import never_seen, read_by_row, seen_subjects
     from unmix.read_table import read_table
     from unmix.recipe import recipe_of
     from unmix.remedies import WITHOUT_MAXIMUM
@@ -85,6 +85,9 @@ def predict(
         )
     if strangers:
         say(console, f"groups never seen in the fit: {listed(strangers)}")
+    again = seen_subjects(recipe, by_row)
+    if again:
+        say(console, f"in the fit as well, and here by their new rows alone: {listed(again[:5])}")
     others = [name for name in rows.attrs["left_out"] if name not in used]
     if others:
         say(console, f"not in the fit, so left out: {listed(others)}")

@@ -85,6 +85,14 @@ def never_seen(recipe: Recipe, found: Mapping[str, NDArray]) -> list[str]:
     return [str(name) for name in np.unique(found["groups"].astype(str)) if name not in known]
 
 
+def seen_subjects(recipe: Recipe, found: Mapping[str, NDArray]) -> list[str]:
+    """Subjects of new rows that rows of the fit are of as well."""
+    for name in {"together", "subjects"} & set(found):
+        known = recipe.by_row[name].astype(str)
+        return [str(one) for one in np.unique(found[name].astype(str)) if one in known]
+    return []
+
+
 def _cells(path: Path, rows: "pd.DataFrame", column: str, hint: str) -> NDArray:
     """The cells of the column; the hint ends the sentence where there is none."""
     try:
