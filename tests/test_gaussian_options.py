@@ -133,7 +133,7 @@ def test_new_rows_have_no_labels(labelled):
 
 def test_every_way_to_write_labels():
     names = ["short", "long"]
-    rows = np.arange(4)
+    rows = np.arange(10, 14)
     wanted = [1, -1, 0, -1]
     for given in (
         ["long", None, "short", ""],
@@ -142,7 +142,7 @@ def test_every_way_to_write_labels():
         pd.Series(["long", pd.NA, "short", None]),
         pd.array([1, None, 0, None], dtype="Int64"),
         np.array(["1", "", "0", "-1"]),
-        pd.Series([0, 1, -1, -1], index=[2, 0, 1, 3]),
+        pd.Series([0, 1, -1, -1], index=[12, 10, 11, 13]),
         pd.Categorical(["long", None, "short", None]),
     ):
         assert read(given, names, rows).tolist() == wanted
