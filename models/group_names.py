@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from unmix.by_row import by_row, missing, named
 from unmix.errors import UnmixError
 from unmix.printable import printable
+from unmix.rows import as_whole
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,8 @@ def groups_of(name: str, groups: Any, rows: NDArray, known: Any = None) -> Group
 
 def _plain(values: NDArray) -> NDArray:
     """Whole numbers as such, all else as text: what a file can hold and give back."""
+    values = as_whole(values)
     if values.dtype.kind in "iu":
-        return values.astype(np.int64)
-    whole = values.dtype.kind == "f" and np.array_equal(values, np.floor(values))
-    if whole and (abs(values) < 2**53).all():  # beyond, neighbours are one number
         return values.astype(np.int64)
     if values.dtype.kind == "O" and all(isinstance(v, int | np.integer) for v in values.tolist()):
         return values.astype(np.int64)

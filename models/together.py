@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from unmix.by_row import by_row, missing
 from unmix.errors import UnmixError
+from unmix.rows import as_whole
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,8 @@ def subjects(together: Any, rows: NDArray, called: str = "together") -> Subjects
     if ids.ndim != 1:
         raise UnmixError(f"{called} has several columns: give the subject of each row in one")
     alone = missing(ids)
-    whole = ids.dtype.kind == "f" and np.array_equal(ids[~alone], np.floor(ids[~alone]))
-    if whole and (abs(ids[~alone]) < 2**53).all():  # beyond, neighbours are one number
-        ids = np.where(alone, 0, ids).astype(np.int64)  # whole numbers beside cells that are NaN
+    if ids.dtype.kind == "f":
+        ids = as_whole(np.where(alone, 0.0, ids))
     number, names = pd.factorize(ids)
     number = np.where(alone, len(names) + np.arange(len(ids)), number)
     # In the order of the rows, those on their own among the others.

@@ -74,8 +74,8 @@ def test_em_ends_where_it_does_row_by_row(monkeypatch):
     rows = unmix.em(model, starts=3, rng=0, progress=False)
     assert once.log_likelihood == pytest.approx(rows.log_likelihood, rel=2 * N * EPS)
     for name in rows.theta.data_vars:
-        # EM stops when it has 1e-8 or less to go; both of them.
-        np.testing.assert_allclose(once.theta[name], rows.theta[name], atol=1e-6)
+        # Either stops with at most its tolerance of 1e-9 to go, of a weight or a probability.
+        np.testing.assert_allclose(once.theta[name], rows.theta[name], atol=2e-9)
 
 
 def test_gradient_for_samplers_is_that_of_the_rows(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from onepass_problems import Long
 from scipy import stats
 
-from unmix.onepass import elementary
+from unmix.onepass import elementary, lanes_exp
 from unmix.onepass.elementary import jit
 from unmix.onepass.lanes import WIDE, aligned, load_wide, store
 from unmix.onepass.lanes_exp import exp
@@ -63,6 +63,16 @@ def test_exp_is_within_two_units(compiled):
     )  # fmt: skip
     assert units(compiled(x)[0], np.exp(x.astype(Long))) <= 2
     assert compiled([0.0])[0][0] == 1.0  # so that a sole possible component has r = 1
+
+
+def test_the_polynomial_of_exp_is_as_close_as_it_says():
+    p = [1.0, 1.0, *(getattr(lanes_exp, f"C{i}") for i in range(2, 12))]
+    x = np.linspace(-0.5, 0.5, 10_001).astype(Long) * np.log(Long(2))
+    value = np.zeros_like(x)
+    for coefficient in reversed(p):
+        value = value * x + Long(coefficient)
+    # Twelve roundings of extended precision, 6e-20 each, beside the 2e-17 that are claimed.
+    assert np.abs(value / np.exp(x) - 1).max() < 2e-17 + 1e-18
 
 
 def test_exp_of_what_is_no_number_or_too_small(compiled):

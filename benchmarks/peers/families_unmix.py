@@ -100,12 +100,7 @@ def run_by_gradient(iterations: int) -> families_task.Theta:
 
 by_gradient = task.family == "student_t"
 run_it = run_by_gradient if by_gradient else run
-# Few iterations are short beside what a run does once: where they are quick, more are timed than
-# peers take, but not so many that EM stands still. The θ that all are compared by is that after as
-# many as theirs.
-span = task.last - task.first
-longer = 1 if by_gradient else max(1, 80 // span)
-timed = task._replace(last=task.first + longer * span, repeats=5 * task.repeats)
-end = run_it(task.last)
-em_task.measure(timed, run_it, version=unmix.__version__)
-families_task.write(task, {f"end_{name}": array for name, array in end.items()})
+# As many more than peers take where they are quick, but not so many that EM stands still.
+times = 1 if by_gradient else max(1, 80 // (task.last - task.first))
+often = task._replace(repeats=5 * task.repeats)
+em_task.measure(often, run_it, times=times, version=unmix.__version__)

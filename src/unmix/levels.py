@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unmix.errors import UnmixError
 from unmix.printable import listed, printable
-from unmix.rows import names_of
+from unmix.rows import as_whole, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,8 +227,8 @@ def there(column: "pd.Series") -> "pd.Series":
         raise UnmixError(f"column {printable(column.name)} has no cell that is there: leave it out")
     if len(cells) < len(column):
         cells = cells.infer_objects()
-        if cells.dtype.kind == "f" and bool((cells == np.floor(cells)).all()):
-            cells = cells.astype(np.int64) if bool((abs(cells) < 2**53).all()) else cells
+        if cells.dtype.kind == "f":
+            cells = cells.astype(as_whole(cells.to_numpy()).dtype)
     return cells
 
 

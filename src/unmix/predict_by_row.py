@@ -87,10 +87,11 @@ def never_seen(recipe: Recipe, found: Mapping[str, NDArray]) -> list[str]:
 
 def seen_subjects(recipe: Recipe, found: Mapping[str, NDArray]) -> list[str]:
     """Subjects of new rows that rows of the fit are of as well."""
-    for name in {"together", "subjects"} & set(found):
-        known = recipe.by_row[name].astype(str)
-        return [str(one) for one in np.unique(found[name].astype(str)) if one in known]
-    return []
+    name = "subjects" if "subjects" in found else "together"
+    if name not in found:
+        return []
+    known = recipe.by_row[name].astype(str)
+    return [str(one) for one in np.unique(found[name].astype(str)) if one in known]
 
 
 def _cells(path: Path, rows: "pd.DataFrame", column: str, hint: str) -> NDArray:

@@ -115,9 +115,18 @@ def names_of(index: Any) -> NDArray:
     names = index.to_numpy()
     if names.dtype.kind in "iuUSO":
         return names
-    if names.dtype.kind == "f" and (names == np.floor(names)).all() and (abs(names) < 2**53).all():
-        return names.astype(np.int64)
-    return index.astype(str).to_numpy()
+    whole = as_whole(names)
+    return index.astype(str).to_numpy() if whole is names else whole
+
+
+def as_whole(values: NDArray) -> NDArray:
+    """Whole numbers that are held as floats as whole numbers; anything else as it is.
+
+    From 2^53 on neighbours are one float, so that such numbers are left as well.
+    """
+    if values.dtype.kind != "f" or not (np.abs(values) < 2**53).all():
+        return values
+    return values.astype(np.int64) if np.array_equal(values, np.floor(values)) else values
 
 
 def _as_floats(values: NDArray) -> NDArray[np.float64]:

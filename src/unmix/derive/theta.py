@@ -117,8 +117,8 @@ def stack_theta(derivation: Derivation, fit: Any, names: tuple[str, ...] | None 
     for name in names:
         if name not in dataset and name in (left_out := getattr(fit, "left_out", ())):
             raise UnmixError(
-                f"EM left out {listed(left_out)}, which say what groups never seen are like, and "
-                "some rows are of such a group: take a fit with draws, or leave these rows out"
+                f"EM left out {listed(left_out)}: its rows do not depend on that, and these do, "
+                "as those of a group never seen: take a fit with draws, or leave such rows out"
             )
         if name not in dataset:
             raise UnmixError(

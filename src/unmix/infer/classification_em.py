@@ -173,7 +173,7 @@ def run_hard(
         if sums is None or not np.isfinite(value):
             outcome = "collapsed" if continuous and trace else "failed"
             break
-        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.size):
+        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.magnitude):
             outcome = "not monotone"
             break
         still = bool(trace) and np.array_equal(z, before)

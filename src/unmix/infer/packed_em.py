@@ -114,7 +114,7 @@ def run_packed(objective: PassObjective, readings: Readings, start: Start, rules
             values, moves, ended = state.iterate(min(BATCH, left), rules.tolerance)
             slow = rules.accelerate and len(moves) > 1 and moves[-1] > SLOW * moves[-2]
         went_down = np.flatnonzero(
-            np.diff([*trace[-1:], *values]) < -ROUNDING * (abs(values[0]) + onepass.size)
+            np.diff([*trace[-1:], *values]) < -ROUNDING * (abs(values[0]) + onepass.magnitude)
         )
         trace += list(values)
         if ended == FAILED:

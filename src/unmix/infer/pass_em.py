@@ -100,7 +100,7 @@ def _run_by_gradient(objective: PassObjective, start: Start, rules: Rules) -> Ru
         if not np.isfinite(value):
             outcome = "collapsed" if continuous and trace else "failed"
             break
-        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.size):
+        if trace and value < trace[-1] - ROUNDING * (abs(value) + onepass.magnitude):
             outcome = "not monotone"
             break
         trace.append(value)

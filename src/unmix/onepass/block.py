@@ -79,7 +79,6 @@ def normalise(joint, m, largest, total):  # type: ignore[no-untyped-def]
     A row that is impossible under every component keeps zeros, and 0 for both. What the last
     vector has beyond row m is worked on as well, and means nothing.
     """
-    nothing = wide(0.0)
     for k in range(len(joint)):
         clear(joint[k], m)
     for i in range(0, m, WIDE):
@@ -87,13 +86,13 @@ def normalise(joint, m, largest, total):  # type: ignore[no-untyped-def]
         for k in range(len(joint)):
             most = larger(load_wide(joint[k], i), most)
         most = from_on(most, most, wide(LEAST))
-        total_here = nothing
+        sums = wide(0.0)
         for k in range(len(joint)):
             e = exp(load_wide(joint[k], i) - most)
             store(joint[k], i, e)
-            total_here = total_here + e
+            sums = sums + e
         store(largest, i, most)
-        store(total, i, total_here)
+        store(total, i, sums)
 
 
 @jit

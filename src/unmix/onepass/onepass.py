@@ -91,7 +91,7 @@ class OnePass:
         return total_weight(self.chunks)
 
     @property
-    def size(self) -> float:
+    def magnitude(self) -> float:
         """What the log-likelihood is rounded against: rows, and the part that is added for all."""
         return self.weight + abs(self.log_base)
 

@@ -5,6 +5,7 @@ is replaced by all K values, no longer depend on the row. How θ becomes those p
 model's own graph, so any parametrisation and any prior over it will do.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,25 @@ def recognise(derivation: Derivation) -> Recognised:
         terms.append(term)
         packed.append(family.pack(graphs, k, d))
     if known and terms:
-        labels = Labels.of(derivation.known)
-        d = labels.values.shape[1]
-        terms.append(Term(known[0], labels, d, *at))
-        packed.append(labels.pack([], k, d))
+        term, own, _ = labels_term(derivation, at)
+        terms.append(term)
+        packed.append(own)
     log_w = pt.specify_shape(table.log_prior[:, 0], (k,))
     return Recognised(derivation, tuple(terms), log_w, pt.concatenate(packed, axis=1))
+
+
+def labels_term(derivation: Derivation, at: Sequence[int]) -> tuple[Term, Graph, NDArray]:
+    """Labels as the last term, their parameters (component, 2) and their columns (obs, d).
+
+    Parameters
+    ----------
+    at
+        Where its columns, parameters and statistics begin.
+    """
+    labels = Labels.of(derivation.known)
+    d = labels.values.shape[1]
+    term = Term(derivation.opened.label_terms[0], labels, d, *at)
+    return term, labels.pack([], derivation.n_components, d), labels.values
 
 
 def observed_rows(derivation: Derivation, name: str) -> tuple[Graph, Family, NDArray]:

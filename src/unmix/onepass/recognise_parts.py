@@ -21,11 +21,11 @@ from unmix.derive.compiling import compile_table
 from unmix.onepass.chunks import make_chunk
 from unmix.onepass.families import Family
 from unmix.onepass.families.categorical import Categorical
-from unmix.onepass.families.labels import Labels
 from unmix.onepass.parts import Parts
 from unmix.onepass.recognise import (
     NotRecognised,
     arguments_of,
+    labels_term,
     observed_rows,
     over_values,
     require_taken,
@@ -87,13 +87,11 @@ def recognise_parts(derivation: Derivation) -> Parts:
         at = [at[0] + d, at[1] + family.n_parameters(d), at[2] + family.n_statistics(d)]
     columns = [x for _, _, x, _ in observed]
     if known:
-        labels = Labels.of(derivation.known)
-        d = labels.values.shape[1]
-        terms.append(Term(known[0], labels, d, *at))
-        flat = labels.pack([], derivation.n_components, d)
-        packed.append(pt.repeat(flat[None], kinds, axis=0))
-        columns.append(labels.values)
-        at[1] += labels.n_parameters(d)
+        term, own, values = labels_term(derivation, at)
+        terms.append(term)
+        packed.append(pt.repeat(own[None], kinds, axis=0))
+        columns.append(values)
+        at[1] += term.family.n_parameters(term.d)
     together = pt.concatenate(packed, axis=2)
     together = pt.specify_shape(together, (kinds, derivation.n_components, at[1]))
     rows = np.argsort(kind, kind="stable")
