@@ -146,7 +146,8 @@ def averaged_words(found: Densities, *, bands: bool) -> str:
     """How densities of draws were averaged, for the note of a figure."""
     if found.draws is None:
         return ""
-    return f"; means over {found.draws} draws" + (f", {share(INTERVAL)} bands" if bands else "")
+    of = f", {share(INTERVAL)} bands of the densities" if bands else ""
+    return f"; means over {found.draws} draws{of}"
 
 
 def thin(theta: xr.Dataset, draws: int) -> dict[str, NDArray]:
